@@ -1,0 +1,305 @@
+package cdc
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// ErrBadID is wrapped by every error of ParsePosition.
+var ErrBadID = errors.New("malformed event id")
+
+const (
+	// maxID bounds an id, which is client input, before anything looks at it.
+	// A binlog file name has at most 255 bytes; real ids are about 40.
+	maxID = 512
+	// maxFile is what a server accepts as the name of a binlog file (FN_REFLEN, less the folder).
+	maxFile = 255
+	// firstPos is where the first event of every binlog file begins, behind its magic number.
+	firstPos = 4
+)
+
+// Position is a place in the binlog: of one change, or of a checkpoint, which
+// stands before every change of the group that begins there. It is the SSE event id:
+//
+//	change     = file "/" pos "/" event "." row [ "~" lineage ]
+//	checkpoint = file "/" pos [ "~" lineage ]
+//
+// Only ParsePosition and the reader make one, so a Position that is not zero is
+// well-formed. Positions are compared with Compare, never as text.
+type Position struct {
+	file    string // as the server names it, not percent-encoded
+	number  uint64 // the digits behind the file's last dot
+	pos     uint32 // offset of the group's first event; a dump can start there
+	event   uint32 // ordinal of the rows event in its group
+	row     uint32 // ordinal of the change in that event
+	lineage uint32 // header timestamp of the file's format description event
+	kind    kind
+	checked bool // the id carried a lineage
+}
+
+type kind uint8
+
+const (
+	atCheckpoint kind = iota
+	atChange
+	// pastGroup stands behind every change of its group. It is never written
+	// out: it orders what a group says as a whole (see Notice).
+	pastGroup
+)
+
+// Checkpoint is the position before the group that begins at offset pos of file.
+func Checkpoint(file string, pos, lineage uint32) (Position, error) {
+	n, err := fileNumber(file)
+	if err != nil {
+		return Position{}, err
+	}
+	return Position{file: file, number: n, pos: pos, lineage: lineage, checked: lineage != 0}, nil
+}
+
+// change is the position of one change of the group that begins at p.
+func (p Position) change(event, row uint32) Position {
+	p.event, p.row, p.kind = event, row, atChange
+	return p
+}
+
+// checkpoint is the position before the group that p is in.
+func (p Position) checkpoint() Position {
+	p.event, p.row, p.kind = 0, 0, atCheckpoint
+	return p
+}
+
+// IsZero tells whether p is no position at all.
+func (p Position) IsZero() bool { return p.file == "" }
+
+// IsCheckpoint tells whether p stands before a group rather than at a change.
+func (p Position) IsCheckpoint() bool { return p.kind == atCheckpoint }
+
+// File is the binlog file's name.
+func (p Position) File() string { return p.file }
+
+// Offset is the group's first byte in File.
+func (p Position) Offset() uint32 { return p.pos }
+
+// Lineage is the file's format description timestamp; ok is false where the id left it out.
+func (p Position) Lineage() (lineage uint32, ok bool) { return p.lineage, p.checked }
+
+// Ordinals are the change's place in its group; 0, 0 for a checkpoint.
+func (p Position) Ordinals() (event, row uint32) { return p.event, p.row }
+
+// Compare orders positions of one server as its binlog does: negative where p
+// comes first. File numbers are compared as numbers: binlog.1000000 follows
+// binlog.999999. Lineage is not compared: see SameHistory.
+func (p Position) Compare(q Position) int {
+	switch {
+	case p.number != q.number:
+		return cmp(p.number, q.number)
+	case p.file != q.file:
+		return strings.Compare(p.file, q.file)
+	case p.pos != q.pos:
+		return cmp(p.pos, q.pos)
+	case p.kind != q.kind:
+		return cmp(p.kind, q.kind)
+	case p.event != q.event:
+		return cmp(p.event, q.event)
+	}
+	return cmp(p.row, q.row)
+}
+
+// SameHistory is false where p and q name one file that was written twice: on
+// two servers, or before and after a RESET.
+func (p Position) SameHistory(q Position) bool {
+	if base(p.file) != base(q.file) {
+		return false
+	}
+	return p.file != q.file || !p.checked || !q.checked || p.lineage == q.lineage
+}
+
+func cmp[T ~uint8 | ~uint32 | ~uint64](a, b T) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func base(file string) string { return file[:strings.LastIndexByte(file, '.')+1] }
+
+// String is the id as clients see it.
+func (p Position) String() string { return string(p.Append(nil)) }
+
+// Append adds the id's text to b.
+func (p Position) Append(b []byte) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := 0; i < len(p.file); i++ {
+		if c := p.file[i]; plain(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	b = append(b, '/')
+	b = strconv.AppendUint(b, uint64(p.pos), 10)
+	if p.kind == atChange {
+		b = append(b, '/')
+		b = strconv.AppendUint(b, uint64(p.event), 10)
+		b = append(b, '.')
+		b = strconv.AppendUint(b, uint64(p.row), 10)
+	}
+	if p.checked {
+		b = append(b, '~')
+		for shift := 28; shift >= 0; shift -= 4 {
+			b = append(b, "0123456789abcdef"[p.lineage>>shift&15])
+		}
+	}
+	return b
+}
+
+// MarshalText is String, for JSON and logs.
+func (p Position) MarshalText() ([]byte, error) { return p.Append(nil), nil }
+
+// ParsePosition reads an id. What it accepts, String writes back byte for byte;
+// everything else is refused with an error that wraps ErrBadID.
+func ParsePosition(id string) (Position, error) {
+	p, err := parse(id)
+	if err != nil {
+		if len(id) > 80 {
+			id = id[:80] + "…"
+		}
+		return Position{}, fmt.Errorf("%w %q: %w; an id looks like binlog.000042/15873/0.0~67a1f3b2", ErrBadID, id, err)
+	}
+	return p, nil
+}
+
+func parse(id string) (p Position, err error) {
+	switch {
+	case id == "":
+		return p, errors.New("it is empty")
+	case len(id) > maxID:
+		return p, fmt.Errorf("it has %d bytes, at most %d are allowed", len(id), maxID)
+	case strings.HasPrefix(id, "gtid/"):
+		return p, errors.New("ids that begin with gtid/ are reserved")
+	}
+	rest := id
+	if at := strings.IndexByte(rest, '~'); at >= 0 {
+		if p.lineage, err = parseLineage(rest[at+1:]); err != nil {
+			return p, err
+		}
+		p.checked, rest = true, rest[:at]
+	}
+	name, rest, ok := strings.Cut(rest, "/")
+	if !ok {
+		return p, errors.New("there is no / behind the binlog file's name")
+	}
+	if p.file, err = decodeFile(name); err != nil {
+		return p, err
+	}
+	if p.number, err = fileNumber(p.file); err != nil {
+		return p, err
+	}
+	pos, ordinals, isChange := strings.Cut(rest, "/")
+	if p.pos, err = parseNumber("offset", pos); err != nil {
+		return p, err
+	}
+	if p.pos < firstPos {
+		return p, fmt.Errorf("offset %d is before the first event, which is at %d", p.pos, firstPos)
+	}
+	if !isChange {
+		return p, nil
+	}
+	event, row, ok := strings.Cut(ordinals, ".")
+	if !ok {
+		return p, errors.New("there is no event.row behind the offset")
+	}
+	p.kind = atChange
+	if p.event, err = parseNumber("event", event); err != nil {
+		return p, err
+	}
+	p.row, err = parseNumber("row", row)
+	return p, err
+}
+
+// parseNumber takes the one way of writing a number: digits, no sign, no leading zero.
+func parseNumber(what, s string) (uint32, error) {
+	if s == "" || len(s) > 10 || s[0] == '0' && s != "0" {
+		return 0, fmt.Errorf("%s %q is not a plain decimal number", what, s)
+	}
+	var n uint64
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, fmt.Errorf("%s %q is not a plain decimal number", what, s)
+		}
+		n = n*10 + uint64(s[i]-'0')
+	}
+	if n > math.MaxUint32 {
+		return 0, fmt.Errorf("%s %s is over %d", what, s, uint32(math.MaxUint32))
+	}
+	return uint32(n), nil
+}
+
+func parseLineage(s string) (uint32, error) {
+	var n uint32
+	for i := 0; i < len(s); i++ {
+		d := strings.IndexByte("0123456789abcdef", s[i])
+		if d < 0 {
+			return 0, fmt.Errorf("lineage %q is not 8 lower-case hex digits", s)
+		}
+		n = n<<4 | uint32(d)
+	}
+	if len(s) != 8 {
+		return 0, fmt.Errorf("lineage %q is not 8 lower-case hex digits", s)
+	}
+	return n, nil
+}
+
+func plain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-'
+}
+
+// decodeFile undoes the percent-encoding of Append, and only that: an id has one spelling.
+func decodeFile(s string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '%' {
+			if i+2 >= len(s) {
+				return "", errors.New("a percent-encoded byte is cut short")
+			}
+			hi, lo := strings.IndexByte("0123456789ABCDEF", s[i+1]), strings.IndexByte("0123456789ABCDEF", s[i+2])
+			if c = byte(hi<<4 | lo&15); hi < 0 || lo < 0 || plain(c) {
+				return "", fmt.Errorf("%q is not how a byte of a file name is encoded", s[i:i+3])
+			}
+			i += 2
+		} else if !plain(c) {
+			return "", fmt.Errorf("byte %q of the file name must be percent-encoded", c)
+		}
+		b.WriteByte(c)
+	}
+	return b.String(), nil
+}
+
+// fileNumber checks a binlog file's name, which is client input and becomes part
+// of a command to the server, and returns the number it ends with.
+func fileNumber(file string) (uint64, error) {
+	digits := file[strings.LastIndexByte(file, '.')+1:]
+	if len(file) > maxFile || len(digits) == len(file) || digits == "" || len(digits) > 18 {
+		return 0, fmt.Errorf("%q is not the name of a binlog file, which ends in a dot and a number", file)
+	}
+	for i := 0; i < len(file)-len(digits); i++ {
+		if c := file[i]; c < ' ' || c == '/' || c == '\\' || c == 0x7f {
+			return 0, fmt.Errorf("byte %q can't be in the name of a binlog file", c)
+		}
+	}
+	var n uint64
+	for i := 0; i < len(digits); i++ {
+		if digits[i] < '0' || digits[i] > '9' {
+			return 0, fmt.Errorf("%q is not the name of a binlog file, which ends in a dot and a number", file)
+		}
+		n = n*10 + uint64(digits[i]-'0')
+	}
+	return n, nil
+}
