@@ -1,0 +1,39 @@
+package throwaway
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// Test starts a server for a test, which ends with it. It fails the test when
+// there is none: a test that needs a server is never skipped.
+func Test(t testing.TB, f Flavor, args ...string) *Server {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	s, err := Start(ctx, Options{Flavor: f, Args: args})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of %s's log: %s", s.Flavor(), s.logTail(0))
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Each runs f as a parallel subtest for each flavor, named after it.
+func Each(t *testing.T, f func(t *testing.T, f Flavor)) {
+	t.Helper()
+	for _, flavor := range Flavors {
+		t.Run(string(flavor), func(t *testing.T) {
+			t.Parallel()
+			f(t, flavor)
+		})
+	}
+}
