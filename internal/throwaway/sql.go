@@ -99,8 +99,8 @@ func (s *Server) connectLocked() error {
 	return nil
 }
 
-// dropConn forgets the shared connection; what runs on it fails by itself
-// when the server goes.
+// dropConn forgets the shared connection. It is called when the server is gone
+// already: only then does a statement that runs, or waits for a lock, let go.
 func (s *Server) dropConn() {
 	s.sqlMu.Lock()
 	defer s.sqlMu.Unlock()

@@ -93,6 +93,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
+		if s.proc != nil {
+			s.proc.kill()
+		}
 		s.dropConn()
 		return nil, errors.Join(err, s.janitor.sweep())
 	}
@@ -125,23 +128,26 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 func (s *Server) stop(ctx context.Context) error {
-	s.dropConn()
 	if s.proc == nil {
 		return nil
 	}
 	s.logf("stopping %s", s.bin.flavor)
-	return s.proc.terminate(ctx)
+	err := s.proc.terminate(ctx)
+	if err == nil {
+		s.dropConn()
+	}
+	return err
 }
 
 // Kill ends the server as a crash would (SIGKILL) and waits until it is gone.
 func (s *Server) Kill() error {
 	s.life.Lock()
 	defer s.life.Unlock()
-	s.dropConn()
 	if s.proc != nil {
 		s.logf("killing %s", s.bin.flavor)
 		s.proc.kill()
 	}
+	s.dropConn()
 	return nil
 }
 
@@ -169,10 +175,10 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.dropConn()
 	if s.proc != nil {
 		s.proc.kill()
 	}
+	s.dropConn()
 	return s.janitor.dismiss()
 }
 
