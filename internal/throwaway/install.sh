@@ -62,13 +62,21 @@ need_apt() {
 }
 
 # mirror prints the address of a Debian archive that this machine's own apt
-# sources name, be they deb822 or one-line: the main archive before others.
+# sources name; apt itself reads them, be they deb822 or one-line. Best is what
+# calls itself Debian (known once its lists were fetched), then what has its
+# path; the security archive holds no unstable suite.
 mirror() {
-	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' 2>/dev/null |
-		sed 's,/*$,,' | awk '
-			/debian/ && !/security|debug|ports|backports/ { print; found = 1; exit }
-			!other { other = $0 }
-			END { if (!found && other) print other }'
+	set -- indextargets --format '$(ORIGIN) $(REPO_URI) $(COMPONENT)' 'Created-By: Packages'
+	{
+		apt-get "$@" || true
+		apt-get --no-release-info -o APT::Get::IndexTargets::AllowMissing=1 "$@" || true
+	} 2>/dev/null | awk '
+		{ sub(/\/+$/, "", $2) }
+		$3 != "main" || $2 !~ /^(https?|file|copy|ftp):/ || $2 ~ /security|debug|ports|backports/ { next }
+		$1 == "Debian" { rank = 3 }
+		$1 != "Debian" { rank = ($2 ~ /\/debian$/) ? 2 : 1 }
+		rank > best { best = rank; uri = $2 }
+		END { if (best) print uri }'
 }
 
 have_mysql() { [ -f "$mysql_dir/.complete" ] && [ -x "$mysql_dir/usr/sbin/mysqld" ]; }
@@ -104,10 +112,9 @@ install_mysql() {
 		Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 		Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 		Acquire::Retries "3";
-		#clear APT::Update::Post-Invoke;
-		#clear APT::Update::Post-Invoke-Success;
 	CONF
-	# Read last, so that it wins over the machine's own apt settings.
+	# The machine's own apt.conf is read after this one, for its proxy; what it
+	# must not change is said again on the command line.
 	APT_CONFIG=$work/apt.conf
 	export APT_CONFIG
 	apt_own="-o Dir::State::Lists=$work/lists -o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourceparts=/dev/null"
