@@ -135,7 +135,9 @@ func unpackedMySQL() (*binaries, error) {
 // mysqlDir is where install.sh puts MySQL.
 func mysqlDir() string {
 	if dir := os.Getenv("ROWCAST_MYSQL_DIR"); dir != "" {
-		return dir
+		if abs, err := filepath.Abs(dir); err == nil {
+			return abs // servers are started in a folder of their own
+		}
 	}
 	return filepath.Join(cacheDir(), "mysql")
 }
