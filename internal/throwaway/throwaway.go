@@ -132,6 +132,11 @@ func (s *Server) stop(ctx context.Context) error {
 		return nil
 	}
 	s.logf("stopping %s", s.bin.flavor)
+	// MySQL gives idle connections two seconds to leave.
+	if s.sqlMu.TryLock() {
+		s.dropConnLocked()
+		s.sqlMu.Unlock()
+	}
 	err := s.proc.terminate(ctx)
 	if err == nil {
 		s.dropConn()
