@@ -1,0 +1,163 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"sync"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/replication"
+)
+
+// catalog knows tables as information_schema describes them, for servers that do
+// not log column names (binlog_row_metadata is not FULL: the default of both).
+// The description is of now, an event is of then: it is used only where the
+// binlog between the two holds no statement that names the table. That stretch
+// is looked through once, for all readers.
+type catalog struct {
+	mu    sync.Mutex
+	known map[tableName]*TableDef // as it is behind the last statement that named it
+	// [from, to) is the stretch whose statements are in seen, in binlog order.
+	from, to Position
+	seen     []seenStatement
+}
+
+type seenStatement struct {
+	st *statement
+	at Position // its end
+}
+
+// maxSeen bounds the statements remembered; a server that runs more DDL than
+// that within what clients replay is looked through again.
+const maxSeen = 10_000
+
+func (c *catalog) reset() {
+	c.known, c.seen, c.from, c.to = map[tableName]*TableDef{}, nil, Position{}, Position{}
+}
+
+// altered is told by readers of each statement they pass.
+func (c *catalog) altered(st *statement, at Position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// A reader that replays passes statements that are in seen, and behind from.
+	if at.Compare(c.from) > 0 && at.Compare(c.to) <= 0 {
+		return
+	}
+	for name := range c.known {
+		if st.touches(name.schema, name.table) {
+			delete(c.known, name)
+		}
+	}
+}
+
+// define is the definition of a table for an event of the group at at. With hint,
+// the best that is known will do.
+func (s *Source) define(ctx context.Context, schema, table string, at Position, hint bool) (*TableDef, error) {
+	c := &s.catalog
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name := tableName{schema, table}
+	def := c.known[name]
+	if def != nil && (hint || c.covers(at)) {
+		return def, c.alteredSince(name, at, hint)
+	}
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if def, err = LoadTableDef(conn, s.identify(conn), schema, table); err != nil {
+		if hint && errors.Is(err, ErrNoTable) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("read the columns of %s.%s: %w", schema, table, err)
+	}
+	if !hint {
+		if err := s.cover(ctx, conn, at); err != nil {
+			return nil, err
+		}
+	}
+	c.known[name] = def
+	return def, c.alteredSince(name, at, hint)
+}
+
+func (c *catalog) covers(at Position) bool {
+	return !c.from.IsZero() && c.from.SameHistory(at) && at.Compare(c.from) >= 0
+}
+
+// alteredSince refuses an event that was logged before a statement that named its table.
+func (c *catalog) alteredSince(name tableName, at Position, hint bool) error {
+	if hint {
+		return nil
+	}
+	i := sort.Search(len(c.seen), func(i int) bool { return c.seen[i].at.Compare(at) > 0 })
+	for ; i < len(c.seen); i++ {
+		if c.seen[i].st.touches(name.schema, name.table) {
+			return fmt.Errorf("%w: %s.%s was altered at %s, and the event at %s before that does not say its columns' names; SET PERSIST binlog_row_metadata = FULL makes later ones say them (MariaDB: SET GLOBAL and the configuration file)",
+				ErrSchema, name.schema, name.table, c.seen[i].at, at)
+		}
+	}
+	return nil
+}
+
+// cover extends the stretch that was looked through so that it reaches from at to now.
+func (s *Source) cover(ctx context.Context, conn *client.Conn, at Position) error {
+	c := &s.catalog
+	file, pos, err := endOf(conn)
+	if err != nil {
+		return err
+	}
+	now, err := Checkpoint(file, pos, 0)
+	if err != nil {
+		return err
+	}
+	if !c.from.IsZero() && !c.from.SameHistory(at) || len(c.seen) > maxSeen || c.from.IsZero() {
+		c.reset()
+		c.from, c.to = at, at
+	}
+	if at.Compare(c.from) < 0 {
+		older, err := s.statements(ctx, at, c.from)
+		if err != nil {
+			return err
+		}
+		c.seen, c.from = append(older, c.seen...), at
+	}
+	if c.to.Compare(now) < 0 {
+		newer, err := s.statements(ctx, c.to, now)
+		if err != nil {
+			return err
+		}
+		c.seen, c.to = append(c.seen, newer...), now
+	}
+	return nil
+}
+
+// statements lists what is neither rows nor transaction control between two checkpoints.
+func (s *Source) statements(ctx context.Context, from, to Position) (list []seenStatement, err error) {
+	if from.Compare(to) >= 0 {
+		return nil, nil
+	}
+	err = s.scan(ctx, from, to, func(p *place, e *event) error {
+		if e.typ != replication.QUERY_EVENT && e.typ != replication.MARIADB_QUERY_COMPRESSED_EVENT {
+			return nil
+		}
+		q, err := parseQuery(e)
+		if err != nil {
+			return err
+		}
+		if _, ok := q.transactionControl(); ok {
+			return nil
+		}
+		st := parseStatement(q.schema, q.text)
+		if cp, ok := p.checkpoint(); ok && !st.is("INSERT") && !st.is("UPDATE") && !st.is("DELETE") && !st.is("REPLACE") {
+			list = append(list, seenStatement{st, cp})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for changed tables between %s and %s: %w", from, to, err)
+	}
+	return list, nil
+}

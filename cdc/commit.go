@@ -1,0 +1,237 @@
+package cdc
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// rows takes a rows event: it is counted, and held if its table is wanted.
+func (r *reader) rows(ctx context.Context, e *event) error {
+	if len(e.body) < 8 {
+		return fmt.Errorf("%w: rows event of %d bytes that ends at %s/%d", ErrCorrupt, len(e.body), r.file, r.end)
+	}
+	id := uint64(binary.LittleEndian.Uint32(e.body)) | uint64(binary.LittleEndian.Uint16(e.body[4:]))<<32
+	if m := r.maps[id]; m != nil {
+		if r.direct != nil {
+			if err := r.deliver(ctx, heldRows{typ: byte(e.typ), table: m, event: r.group.events}, e.body, r.direct); err != nil {
+				return err
+			}
+		} else {
+			r.group.hold(byte(e.typ), m, e.body)
+		}
+	}
+	r.group.events++
+	return nil
+}
+
+// commit hands over what the group holds.
+func (r *reader) commit(ctx context.Context, e *event) error {
+	if !r.group.open {
+		return fmt.Errorf("%w: %v that ends at %s/%d ends no group", ErrCorrupt, e.typ, r.file, r.end)
+	}
+	return r.finish(ctx, e)
+}
+
+// rollback ends a group that never happened.
+func (r *reader) rollback(ctx context.Context, e *event) error {
+	g := &r.group
+	clear(g.held)
+	g.held, g.overflow = g.held[:0], false
+	return r.finish(ctx, e)
+}
+
+// prepare ends the first half of an XA transaction; its rows wait for XA COMMIT.
+func (r *reader) prepare(ctx context.Context, e *event) error {
+	xid, onePhase, err := parsePrepare(e.body)
+	if err != nil || onePhase {
+		if err == nil {
+			err = r.commit(ctx, e)
+		}
+		return err
+	}
+	if r.direct == nil && r.group.open {
+		r.forget(xid)
+		if len(r.xa) < maxPrepared {
+			p := r.group.prepare(maxHeld - r.xaBytes)
+			r.xa[xid], r.xaBytes = p, r.xaBytes+len(p.arena)
+		}
+	}
+	return r.rollback(ctx, e)
+}
+
+// forget takes a prepared transaction out of memory.
+func (r *reader) forget(xid string) *prepared {
+	p := r.xa[xid]
+	if p != nil {
+		r.xaBytes -= len(p.arena)
+		delete(r.xa, xid)
+	}
+	return p
+}
+
+// commitPrepared ends the second half of an XA transaction. Its changes carry
+// the position of this group: in binlog order they happened here.
+func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error {
+	if r.direct != nil {
+		return r.finish(ctx, e)
+	}
+	g, p := &r.group, r.forget(xid)
+	if p != nil && p.whole {
+		clear(g.held)
+		g.held, g.arena = append(g.held[:0], p.held...), append(g.arena[:0], p.arena...)
+		return r.finish(ctx, e)
+	}
+	if p == nil {
+		start, err := r.server.prepared(ctx, xid, g.start)
+		if errors.Is(err, ErrPurged) {
+			return r.tellAndFinish(ctx, e, fmt.Sprintf("XA COMMIT at %s: the binlog no longer holds what was prepared", g.start))
+		}
+		if err != nil {
+			return err
+		}
+		p = &prepared{start: start}
+	}
+	if err := r.server.again(ctx, r, p.start, g.start, r.commitTime(e), p.undone); err != nil {
+		return fmt.Errorf("read the XA transaction prepared at %s again: %w", p.start, err)
+	}
+	return r.finish(ctx, e)
+}
+
+func (r *reader) tellAndFinish(ctx context.Context, e *event, what string) error {
+	r.group.notices = append(r.group.notices, Notice{Message: what})
+	return r.finish(ctx, e)
+}
+
+// commitTime: where no GTID event says it, the end of the group does.
+func (r *reader) commitTime(e *event) time.Time {
+	if !r.group.time.IsZero() {
+		return r.group.time
+	}
+	return time.Unix(int64(e.time), 0)
+}
+
+// finish ends the group: its changes, what it says as a whole, its checkpoint.
+func (r *reader) finish(ctx context.Context, e *event) error {
+	if r.direct != nil {
+		r.direct.done = true
+		return nil
+	}
+	g := &r.group
+	d := direct{as: g.start, time: r.commitTime(e), undone: g.undone}
+	if g.overflow {
+		if err := r.server.again(ctx, r, g.start, g.start, d.time, d.undone); err != nil {
+			return fmt.Errorf("read the large transaction at %s again: %w", g.start, err)
+		}
+	}
+	for _, h := range g.held {
+		if err := r.deliver(ctx, h, g.arena[h.off:h.off+h.len], &d); err != nil {
+			return err
+		}
+	}
+	// Events of this group only: a GTID event that ends it belongs to the next.
+	end := *e
+	next := r.place
+	if beginsGroup(e.typ) {
+		next.end -= uint64(end.size)
+	}
+	cp, ok := next.checkpoint()
+	if !ok {
+		// No dump can start behind 4 GiB: until the next file begins, the group is what to go back to.
+		cp = g.start
+		cp.kind = pastGroup
+	}
+	for _, n := range g.notices {
+		n.At = cp
+		if err := r.h.Notice(n); err != nil {
+			return err
+		}
+	}
+	r.cur = cp
+	r.group.reset()
+	if !ok {
+		return nil
+	}
+	return r.h.Checkpoint(cp, d.time)
+}
+
+// deliver decodes one rows event and hands over its changes, but for those up to
+// cur. What can't be decoded is told at the group's end, never guessed or dropped.
+func (r *reader) deliver(ctx context.Context, h heldRows, body []byte, d *direct) error {
+	for _, u := range d.undone {
+		if h.event >= u.from && h.event < u.to {
+			return nil
+		}
+	}
+	t, err := r.define(ctx, h.table, d.as)
+	if err != nil {
+		return r.undecodable(h, d.as, err)
+	}
+	rows, err := parseRows(h.typ, body)
+	if err == nil {
+		err = rows.bind(t, &r.inflater)
+	}
+	if err != nil {
+		return r.undecodable(h, d.as, err)
+	}
+	c := Change{Table: t, Time: d.time, Op: rows.op}
+	switch c.Op {
+	case Insert:
+		c.After = &r.after
+	case Update:
+		c.Before, c.After = &r.before, &r.after
+	case Delete:
+		c.Before = &r.before
+	}
+	for row := uint32(0); ; row++ {
+		ok, err := rows.next(&r.before, &r.after)
+		if err != nil {
+			return r.undecodable(h, d.as, err)
+		}
+		if !ok {
+			return nil
+		}
+		pos := d.as.change(h.event, row)
+		if pos.Compare(r.cur) <= 0 {
+			continue
+		}
+		c.Pos = pos
+		if err := r.h.Change(&c); err != nil {
+			return err
+		}
+		r.cur = pos
+	}
+}
+
+// define finds a mapped table's columns, once.
+func (r *reader) define(ctx context.Context, m *mapped, at Position) (*Table, error) {
+	if m.defined != nil || m.err != nil {
+		return m.defined, m.err
+	}
+	var def *TableDef
+	if m.tm.needsDef() {
+		var err error
+		if def, err = r.server.define(ctx, m.schema, m.table, at, m.tm.full()); err != nil {
+			if errors.Is(err, ErrSchema) || errors.Is(err, ErrNoTable) {
+				m.err = err
+			}
+			return nil, err
+		}
+	}
+	m.defined, m.err = m.tm.table(def)
+	return m.defined, m.err
+}
+
+// undecodable keeps an error of the data for the group's end; others are the caller's.
+func (r *reader) undecodable(h heldRows, at Position, err error) error {
+	for _, target := range []error{ErrSchema, ErrNoTable, ErrValue, ErrCorrupt} {
+		if errors.Is(err, target) {
+			r.group.notices = append(r.group.notices, Notice{Schema: h.table.schema, Table: h.table.table,
+				Message: fmt.Sprintf("rows of %s.%s at %s can't be decoded: %v", h.table.schema, h.table.table, at.change(h.event, 0), err)})
+			return nil
+		}
+	}
+	return err
+}

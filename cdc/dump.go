@@ -1,0 +1,276 @@
+package cdc
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+)
+
+const (
+	// serverHeartbeat is how often a server with nothing to send says that it is
+	// there; a dump that hears nothing for readTimeout is dead.
+	serverHeartbeat = 5 * time.Second
+	readTimeout     = 20 * time.Second
+	// readBuffer holds what the server sends in one go; most events are then
+	// looked at where they lie, without a copy.
+	readBuffer = 256 << 10
+	maxPacket  = 1<<24 - 1
+	headerSize = replication.EventHeaderSize
+	maxOffset  = 1<<32 - 1
+)
+
+// event is one binlog event. body lies behind the header and before the
+// checksum, and is valid until the next event is read.
+type event struct {
+	typ    replication.EventType
+	time   uint32 // seconds since 1970
+	size   uint32 // header, body and checksum
+	logPos uint32 // offset of the next event, modulo 4 GiB; 0 where the server does not say
+	flags  uint16
+	body   []byte
+}
+
+func (e *event) artificial() bool { return e.flags&replication.LOG_EVENT_ARTIFICIAL_F != 0 }
+
+// dump is one COM_BINLOG_DUMP connection. go-mysql connects and authenticates;
+// the events are read here rather than by its BinlogSyncer, which asks the
+// server to leave the checksums away, allocates for each event, and dials the
+// database again when it is closed.
+type dump struct {
+	conn     *client.Conn
+	raw      net.Conn
+	r        *bufio.Reader
+	stop     func() bool // ends the watch on the context
+	seq      uint8
+	checksum bool
+	pending  int // bytes of the last packet still in r
+	big      []byte
+	read     func(n int) // counts bytes
+}
+
+// openDump starts a dump at file/pos. c becomes the dump's, also on error.
+func openDump(ctx context.Context, c *client.Conn, flavor Flavor, id uint32, uuid, file string, pos uint32) (*dump, error) {
+	d := &dump{conn: c, raw: c.Conn.Conn, read: func(int) {}}
+	d.stop = context.AfterFunc(ctx, func() { d.raw.Close() })
+	if err := d.request(flavor, id, uuid, file, pos); err != nil {
+		d.close()
+		return nil, fmt.Errorf("ask for the binlog from %s/%d: %w", file, pos, explain(unwrapTrace(err)))
+	}
+	d.r = bufio.NewReaderSize(patient{d.raw}, readBuffer)
+	return d, nil
+}
+
+// patient gives each read its own deadline: a slow network is not a dead one.
+type patient struct{ net.Conn }
+
+func (c patient) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+func (d *dump) request(flavor Flavor, id uint32, uuid, file string, pos uint32) error {
+	beat := serverHeartbeat.Nanoseconds()
+	set := []string{
+		"SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
+		fmt.Sprintf("SET @master_heartbeat_period = %d, @source_heartbeat_period = %d", beat, beat),
+		fmt.Sprintf("SET @slave_uuid = '%s', @replica_uuid = '%s'", uuid, uuid),
+	}
+	if flavor == MariaDB {
+		set = append(set, "SET @mariadb_slave_capability = 4") // knows GTID events: without it they come disguised
+	}
+	for _, q := range set {
+		if _, err := d.conn.Execute(q); err != nil {
+			return err
+		}
+	}
+	if err := d.command(registration(id)); err != nil {
+		return err
+	}
+	if _, err := d.conn.ReadOKPacket(); err != nil {
+		return err
+	}
+	p := make([]byte, 4+11, 4+11+len(file))
+	p[4] = mysql.COM_BINLOG_DUMP
+	binary.LittleEndian.PutUint32(p[5:], pos)
+	binary.LittleEndian.PutUint32(p[11:], id)
+	if err := d.command(append(p, file...)); err != nil {
+		return err
+	}
+	d.seq = d.conn.Sequence
+	return nil
+}
+
+func (d *dump) command(p []byte) error {
+	d.conn.ResetSequence()
+	return d.conn.WritePacket(p)
+}
+
+// registration is COM_REGISTER_SLAVE: it makes rowcast visible in SHOW REPLICAS.
+func registration(id uint32) []byte {
+	const name = "rowcast"
+	p := make([]byte, 4, 64)
+	p = append(p, mysql.COM_REGISTER_SLAVE)
+	p = binary.LittleEndian.AppendUint32(p, id)
+	p = append(append(p, byte(len(name))), name...)
+	p = append(p, 0, 0)                           // no user, no password: SHOW REPLICAS may print them
+	p = binary.LittleEndian.AppendUint16(p, 0)    // port
+	p = binary.LittleEndian.AppendUint32(p, 0)    // rank
+	return binary.LittleEndian.AppendUint32(p, 0) // source id
+}
+
+func (d *dump) close() {
+	d.stop()
+	d.conn.Close()
+}
+
+// next reads one event. Errors of the server are *mysql.MyError.
+func (d *dump) next(e *event) error {
+	p, err := d.packet()
+	if err != nil {
+		return err
+	}
+	d.read(len(p))
+	if len(p) == 0 {
+		return fmt.Errorf("%w: an empty packet", ErrCorrupt)
+	}
+	switch p[0] {
+	case mysql.OK_HEADER:
+		return d.parse(p[1:], e)
+	case mysql.ERR_HEADER:
+		return unwrapTrace(d.conn.HandleErrorPacket(p))
+	case mysql.EOF_HEADER:
+		return io.EOF // the server's end of the dump: it shuts down
+	}
+	return fmt.Errorf("%w: a packet begins with byte %#x", ErrCorrupt, p[0])
+}
+
+// packet returns the next protocol packet; parts of 16 MiB are joined.
+func (d *dump) packet() ([]byte, error) {
+	if _, err := d.r.Discard(d.pending); err != nil {
+		return nil, err
+	}
+	d.pending = 0
+	n, err := d.head()
+	if err != nil {
+		return nil, err
+	}
+	if n <= d.r.Size() && n < maxPacket {
+		p, err := d.r.Peek(n)
+		d.pending = len(p)
+		return p, err
+	}
+	d.big = d.big[:0]
+	for {
+		had := len(d.big)
+		d.big = grow(d.big, n)
+		if _, err := io.ReadFull(d.r, d.big[had:]); err != nil {
+			return nil, err
+		}
+		if n < maxPacket {
+			break
+		}
+		if n, err = d.head(); err != nil {
+			return nil, err
+		}
+	}
+	p := d.big
+	if cap(d.big) > keepBuffer {
+		d.big = nil // one huge row must not be paid for ever after
+	}
+	return p, nil
+}
+
+// keepBuffer is the largest scratch buffer that is kept for the next event.
+const keepBuffer = 4 << 20
+
+func grow(b []byte, n int) []byte {
+	if need := len(b) + n; need > cap(b) {
+		b = append(make([]byte, 0, need), b...)
+	}
+	return b[:len(b)+n]
+}
+
+func (d *dump) head() (int, error) {
+	h, err := d.r.Peek(4)
+	if err != nil {
+		return 0, err
+	}
+	n := int(h[0]) | int(h[1])<<8 | int(h[2])<<16
+	if h[3] != d.seq {
+		return 0, fmt.Errorf("%w: packet number %d instead of %d", ErrCorrupt, h[3], d.seq)
+	}
+	d.seq++
+	_, err = d.r.Discard(4)
+	return n, err
+}
+
+// parse splits an event and verifies its checksum.
+func (d *dump) parse(p []byte, e *event) error {
+	if err := parseHeader(p, e); err != nil {
+		return err
+	}
+	if int64(e.size) != int64(len(p)) {
+		return fmt.Errorf("%w: %v of %d bytes says that it has %d", ErrCorrupt, e.typ, len(p), e.size)
+	}
+	switch {
+	case e.typ == replication.FORMAT_DESCRIPTION_EVENT:
+		if len(p) < headerSize+57+5 {
+			return fmt.Errorf("%w: format description of %d bytes", ErrCorrupt, len(p))
+		}
+		d.checksum = p[len(p)-5] == byte(replication.BINLOG_CHECKSUM_ALG_CRC32)
+		if d.checksum && !checksumFits(p) {
+			return fmt.Errorf("%w: checksum of the format description does not fit", ErrCorrupt)
+		}
+		e.body = p[headerSize : len(p)-5]
+	case e.typ == replication.ROTATE_EVENT && e.time == 0:
+		// A fake rotate event comes before the format description that would say
+		// whether it has a checksum.
+		e.body = p[headerSize:]
+		if len(e.body) > 12 && checksumFits(p) {
+			e.body = e.body[:len(e.body)-4]
+		}
+	case d.checksum:
+		if len(p) < headerSize+4 || !checksumFits(p) {
+			return fmt.Errorf("%w: checksum of %v that ends at offset %d does not fit", ErrCorrupt, e.typ, e.logPos)
+		}
+		e.body = p[headerSize : len(p)-4]
+	default:
+		e.body = p[headerSize:]
+	}
+	return nil
+}
+
+func parseHeader(p []byte, e *event) error {
+	if len(p) < headerSize {
+		return fmt.Errorf("%w: %d bytes are too few for an event", ErrCorrupt, len(p))
+	}
+	e.time = binary.LittleEndian.Uint32(p)
+	e.typ = replication.EventType(p[4])
+	e.size = binary.LittleEndian.Uint32(p[9:])
+	e.logPos = binary.LittleEndian.Uint32(p[13:])
+	e.flags = binary.LittleEndian.Uint16(p[17:])
+	return nil
+}
+
+func checksumFits(p []byte) bool {
+	n := len(p) - 4
+	return crc32.ChecksumIEEE(p[:n]) == binary.LittleEndian.Uint32(p[n:])
+}
+
+// timedOut tells a silent server from a broken connection.
+func timedOut(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}

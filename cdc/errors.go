@@ -1,0 +1,55 @@
+package cdc
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+// What a position or a server can be. Callers decide by errors.Is; the wrapped
+// text is for people.
+var (
+	// ErrPurged: the binlog no longer holds the position.
+	ErrPurged = errors.New("the binlog no longer holds that position")
+	// ErrAhead: the position lies behind the end of the binlog.
+	ErrAhead = errors.New("that position is behind the end of the binlog")
+	// ErrForeign: the position is of another server, or from before a RESET.
+	ErrForeign = errors.New("that position is of another binlog")
+	// ErrInvalid: no group begins at the position.
+	ErrInvalid = errors.New("no transaction begins at that position")
+	// ErrDenied: the account may not connect, or may not read the binlog. Waiting does not help.
+	ErrDenied = errors.New("the database refused")
+	// ErrNotReplicable: the server has no binlog that rowcast can read. Waiting does not help.
+	ErrNotReplicable = errors.New("the database has no binlog to read")
+	// ErrCorrupt: bytes of the binlog are not what they must be.
+	ErrCorrupt = errors.New("damaged binlog event")
+)
+
+// fatal tells whether err ends a reading for good; everything else is tried again.
+func fatal(err error) bool {
+	for _, target := range []error{ErrPurged, ErrAhead, ErrForeign, ErrInvalid, ErrDenied, ErrNotReplicable} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// explain turns the server's refusal to connect or to be queried into one of the
+// sentinels where waiting can't help.
+func explain(err error) error {
+	var my *mysql.MyError
+	if !errors.As(err, &my) {
+		return err
+	}
+	switch my.Code {
+	case mysql.ER_ACCESS_DENIED_ERROR, 1698 /* ER_ACCESS_DENIED_NO_PASSWORD_ERROR */ :
+		return fmt.Errorf("%w: %s; check [source] user and password", ErrDenied, my.Message)
+	case mysql.ER_SPECIFIC_ACCESS_DENIED_ERROR, mysql.ER_DBACCESS_DENIED_ERROR, mysql.ER_TABLEACCESS_DENIED_ERROR:
+		return fmt.Errorf("%w: %s; `rowcast check` prints the GRANT that is missing", ErrDenied, my.Message)
+	case mysql.ER_NO_BINARY_LOGGING:
+		return fmt.Errorf("%w: binary logging is off; set log_bin in the server's configuration and restart it", ErrNotReplicable)
+	}
+	return err
+}

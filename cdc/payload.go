@@ -1,0 +1,146 @@
+package cdc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/klauspost/compress/zstd"
+)
+
+// payload unpacks TRANSACTION_PAYLOAD events (MySQL's binlog_transaction_compression)
+// event by event: what is held at once is one of them, however large the whole.
+type payload struct {
+	src bytes.Reader
+	z   *zstd.Decoder
+	buf []byte
+}
+
+// maxWindow is the most that a zstd frame may ask of our memory; servers use 8 MiB at the most.
+const maxWindow = 128 << 20
+
+// each calls f with each event inside e. Those carry neither position nor checksum.
+func (p *payload) each(e *event, f func(*event) error) error {
+	data, compressed, err := payloadOf(e.body)
+	if err != nil {
+		return err
+	}
+	p.src.Reset(data)
+	var r io.Reader = &p.src
+	if compressed {
+		if p.z == nil {
+			// One at a time and in this goroutine: a reader owns no others.
+			if p.z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow)); err != nil {
+				return fmt.Errorf("unpack a transaction payload: %w", err)
+			}
+		}
+		if err := p.z.Reset(&p.src); err != nil {
+			return fmt.Errorf("%w: transaction payload: %w", ErrCorrupt, err)
+		}
+		r = p.z
+	}
+	for {
+		inner, err := p.next(r)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: transaction payload: %w", ErrCorrupt, err)
+		}
+		if err := f(inner); err != nil {
+			return err
+		}
+	}
+}
+
+// next reads one event; io.EOF where the payload ends between two.
+func (p *payload) next(r io.Reader) (*event, error) {
+	if cap(p.buf) > keepBuffer {
+		p.buf = nil
+	}
+	p.buf = grow(p.buf[:0], headerSize)
+	if _, err := io.ReadFull(r, p.buf); err != nil {
+		return nil, err
+	}
+	var e event
+	if err := parseHeader(p.buf, &e); err != nil {
+		return nil, err
+	}
+	if e.size < headerSize || e.size > 1<<30+1<<20 { // max_allowed_packet ends at 1 GiB
+		return nil, fmt.Errorf("an event of %d bytes", e.size)
+	}
+	p.buf = grow(p.buf, int(e.size)-headerSize)
+	if _, err := io.ReadFull(r, p.buf[headerSize:]); err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	e.body = p.buf[headerSize:]
+	return &e, nil
+}
+
+// payloadOf splits the fields of a payload event from what they describe.
+func payloadOf(body []byte) (data []byte, compressed bool, err error) {
+	const (
+		end, size, method = 0, 1, 2
+		zstdMethod, none  = 0, 255
+	)
+	compressed = true
+	length := -1
+	for len(body) > 0 {
+		kind, rest, ok := lenenc(body)
+		if !ok {
+			break
+		}
+		if kind == end {
+			if length >= 0 && length <= len(rest) {
+				return rest[:length], compressed, nil
+			}
+			break
+		}
+		n, rest, ok := lenenc(rest)
+		if !ok || n > uint64(len(rest)) {
+			break
+		}
+		v, _, ok := lenenc(rest[:n])
+		if !ok {
+			break
+		}
+		switch kind {
+		case size:
+			if v <= uint64(len(rest)) {
+				length = int(v)
+			}
+		case method:
+			if v != zstdMethod && v != none {
+				return nil, false, fmt.Errorf("%w: transaction payload compressed by method %d, which rowcast does not know", ErrCorrupt, v)
+			}
+			compressed = v == zstdMethod
+		}
+		body = rest[n:]
+	}
+	return nil, false, fmt.Errorf("%w: transaction payload of %d bytes", ErrCorrupt, len(body))
+}
+
+// lenenc reads a length-encoded integer without reading past b.
+func lenenc(b []byte) (n uint64, rest []byte, ok bool) {
+	if len(b) == 0 {
+		return 0, nil, false
+	}
+	size := 1
+	switch b[0] {
+	case 0xfc:
+		size = 3
+	case 0xfd:
+		size = 4
+	case 0xfe:
+		size = 9
+	case 0xfb, 0xff:
+		return 0, nil, false
+	}
+	if len(b) < size {
+		return 0, nil, false
+	}
+	n, _, _ = mysql.LengthEncodedInt(b)
+	return n, b[size:], true
+}

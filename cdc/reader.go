@@ -1,0 +1,320 @@
+package cdc
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+)
+
+// server is what a reader asks for beside the events: the Source, or a test's own.
+type server interface {
+	// define finds what the table map does not say: column names and the like,
+	// as they were at a group's start.
+	define(ctx context.Context, schema, table string, at Position, hint bool) (*TableDef, error)
+	// again reads the rows of wanted tables of the group at start, which is known
+	// to be committed, and hands them to r as changes of the group at as.
+	again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error
+	// prepared finds where an XA transaction was prepared that was committed at before.
+	prepared(ctx context.Context, xid string, before Position) (Position, error)
+	// altered is told of each DDL statement, which ended at.
+	altered(st *statement, at Position)
+}
+
+// reader turns the events of one binlog into committed changes. It does no I/O
+// of its own. What it knows outlives a connection: cur is where to go on.
+type reader struct {
+	place
+	h      Handler
+	server server
+	flavor Flavor
+
+	cur      Position // everything up to here was handed over
+	first    bool     // no event was seen since the dump began
+	group    group
+	maps     map[uint64]*mapped
+	xa       map[string]*prepared
+	xaBytes  int
+	payload  payload
+	before   Image
+	after    Image
+	inflater inflater
+	direct   *direct
+}
+
+// mapped is a table map of a wanted table.
+type mapped struct {
+	body          []byte
+	schema, table string
+	tm            *tableMap
+	defined       *Table // nil until rows are to be decoded
+	err           error  // why it can't be
+}
+
+// direct makes a reader hand over rows as they come: its group is known to be committed.
+type direct struct {
+	as     Position
+	time   time.Time
+	undone []span
+	done   bool
+}
+
+// maxPrepared bounds the XA transactions that are remembered; others are looked for in the binlog.
+const maxPrepared = 10_000
+
+func newReader(h Handler, srv server, from Position) *reader {
+	return &reader{h: h, server: srv, cur: from, maps: map[uint64]*mapped{}, xa: map[string]*prepared{}}
+}
+
+// restart prepares for a new dump, from the start of the group that cur is in.
+func (r *reader) restart(flavor Flavor) {
+	r.flavor, r.first = flavor, true
+	r.group.reset()
+	clear(r.maps)
+	r.place = place{file: r.cur.file, end: uint64(r.cur.pos)}
+}
+
+// event takes the next event of the dump.
+func (r *reader) event(ctx context.Context, e *event) error {
+	if r.first && insideGroup(e.typ) {
+		return fmt.Errorf("%w: %v at %s/%d is in the middle of a transaction", ErrInvalid, e.typ, r.file, r.end)
+	}
+	rotated, err := r.follow(e)
+	if err != nil {
+		return err
+	}
+	if beginsGroup(e.typ) || rotated {
+		r.first = false
+	}
+	if rotated {
+		return r.newFile(e)
+	}
+	return r.dispatch(ctx, e)
+}
+
+// newFile: a group never crosses files; one that a crash cut short never was committed.
+func (r *reader) newFile(e *event) error {
+	r.group.reset()
+	clear(r.maps)
+	if r.direct != nil {
+		r.direct.done = true
+		return nil
+	}
+	p, err := Checkpoint(r.file, firstPos, r.lineage)
+	if err != nil {
+		return err
+	}
+	r.cur = p
+	return r.h.Checkpoint(p, time.Unix(int64(e.time), 0))
+}
+
+// dispatch has a case for every event type there is; what it does not know and
+// may not ignore is told to everybody.
+func (r *reader) dispatch(ctx context.Context, e *event) error {
+	switch e.typ {
+	case replication.GTID_EVENT, replication.ANONYMOUS_GTID_EVENT, replication.GTID_TAGGED_LOG_EVENT, replication.MARIADB_GTID_EVENT:
+		return r.begin(ctx, e)
+	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT, replication.EXECUTE_LOAD_QUERY_EVENT:
+		return r.query(ctx, e)
+	case replication.TABLE_MAP_EVENT:
+		return r.tableMap(e)
+	case replication.XID_EVENT:
+		return r.commit(ctx, e)
+	case replication.XA_PREPARE_LOG_EVENT:
+		return r.prepare(ctx, e)
+	case replication.TRANSACTION_PAYLOAD_EVENT:
+		return r.payload.each(e, func(inner *event) error { return r.dispatch(ctx, inner) })
+	case replication.FORMAT_DESCRIPTION_EVENT, replication.ROTATE_EVENT, replication.STOP_EVENT,
+		replication.PREVIOUS_GTIDS_EVENT, replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2,
+		replication.MARIADB_GTID_LIST_EVENT, replication.MARIADB_BINLOG_CHECKPOINT_EVENT, replication.MARIADB_START_ENCRYPTION_EVENT,
+		replication.TRANSACTION_CONTEXT_EVENT, replication.VIEW_CHANGE_EVENT,
+		replication.ROWS_QUERY_EVENT, replication.MARIADB_ANNOTATE_ROWS_EVENT, replication.IGNORABLE_EVENT,
+		replication.INTVAR_EVENT, replication.RAND_EVENT, replication.USER_VAR_EVENT,
+		replication.BEGIN_LOAD_QUERY_EVENT, replication.APPEND_BLOCK_EVENT, replication.DELETE_FILE_EVENT:
+		return nil // they hold no rows; the statements that use the last six are seen as such
+	case replication.INCIDENT_EVENT:
+		return r.tellAll(ctx, e, "the server noted an incident: events may be missing from its binlog")
+	}
+	if rowsEventType(e.typ) {
+		return r.rows(ctx, e)
+	}
+	if e.flags&replication.LOG_EVENT_IGNORABLE_F != 0 {
+		return nil
+	}
+	return r.tellAll(ctx, e, fmt.Sprintf("event type %d is not known to this version of rowcast and may hold rows", byte(e.typ)))
+}
+
+// tellAll: every table may have changed unseen.
+func (r *reader) tellAll(ctx context.Context, e *event, what string) error {
+	if r.direct != nil {
+		return nil // the first reading tells
+	}
+	n := Notice{Message: fmt.Sprintf("%s (%s, ends at offset %d)", what, r.file, r.end)}
+	if r.group.open {
+		r.group.notices = append(r.group.notices, n)
+		return nil
+	}
+	start, err := r.place.begin(e)
+	if err != nil {
+		return err
+	}
+	if err := r.open(start, time.Time{}); err != nil {
+		return err
+	}
+	r.group.notices = append(r.group.notices, n)
+	return r.finish(ctx, e)
+}
+
+func (r *reader) begin(ctx context.Context, e *event) error {
+	if r.group.open { // its end was this event
+		if err := r.finish(ctx, e); err != nil || r.direct != nil && r.direct.done {
+			return err
+		}
+	}
+	start, err := r.place.begin(e)
+	if err != nil {
+		return err
+	}
+	return r.open(start, r.gtid(e))
+}
+
+func (r *reader) open(start Position, at time.Time) error {
+	r.group.open, r.group.start, r.group.time = true, start, at
+	if r.direct != nil {
+		return nil
+	}
+	return r.h.Begin(start)
+}
+
+// gtid reads the commit time (MySQL) and whether rows may follow (MariaDB).
+func (r *reader) gtid(e *event) time.Time {
+	switch e.typ {
+	case replication.MARIADB_GTID_EVENT:
+		const standalone = 1
+		r.group.inTx = len(e.body) > 12 && e.body[12]&standalone == 0
+	case replication.GTID_TAGGED_LOG_EVENT:
+		var g replication.GtidTaggedLogEvent
+		if err := g.Decode(e.body); err == nil && g.ImmediateCommitTimestamp != 0 {
+			return time.UnixMicro(int64(g.ImmediateCommitTimestamp))
+		}
+	default:
+		const at = 1 + 16 + 8 + 1 + 8 + 8 // flags, sid, gno, clock type, two logical clocks
+		if len(e.body) >= at+7 {
+			us := uint64(binary.LittleEndian.Uint32(e.body[at:])) | uint64(binary.LittleEndian.Uint16(e.body[at+4:]))<<32 | uint64(e.body[at+6])<<48
+			return time.UnixMicro(int64(us &^ (1 << 55))) // the top bit says that the origin's time follows
+		}
+	}
+	return time.Time{}
+}
+
+func (r *reader) query(ctx context.Context, e *event) error {
+	q, err := parseQuery(e)
+	if err != nil {
+		return err
+	}
+	if !r.group.open {
+		start, err := r.place.begin(e)
+		if err != nil {
+			return err
+		}
+		if err := r.open(start, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return r.statement(ctx, e, q)
+}
+
+func (r *reader) statement(ctx context.Context, e *event, q query) error {
+	verb, ok := q.transactionControl()
+	if !ok {
+		return r.ddl(ctx, e, q)
+	}
+	rest := q.text[len(verb):]
+	switch verb {
+	case "BEGIN", "XA START":
+		r.group.inTx = true
+	case "SAVEPOINT":
+		r.group.mark(savepointName(rest))
+	case "ROLLBACK TO":
+		r.group.rollbackTo(savepointName(rest))
+	case "COMMIT":
+		return r.commit(ctx, e)
+	case "ROLLBACK":
+		return r.rollback(ctx, e)
+	case "XA COMMIT":
+		return r.commitPrepared(ctx, e, xidOf(rest))
+	case "XA ROLLBACK":
+		r.forget(xidOf(rest))
+		return r.rollback(ctx, e)
+	}
+	return nil // XA END, RELEASE SAVEPOINT
+}
+
+func savepointName(b []byte) string { return string(bytes.Trim(bytes.TrimSpace(b), "`")) }
+
+// ddl handles what is no transaction control: DDL, and DML that was logged as a
+// statement, by a session's own binlog_format.
+func (r *reader) ddl(ctx context.Context, e *event, q query) error {
+	st := parseStatement(q.schema, q.text)
+	if r.direct == nil {
+		r.lose(st, q)
+	}
+	if st.opens {
+		r.group.inTx = true
+		return nil
+	}
+	if r.group.inTx {
+		return nil
+	}
+	return r.finish(ctx, e)
+}
+
+func (r *reader) lose(st *statement, q query) {
+	clear(r.maps) // a table may be another one from here on
+	if cp, ok := r.checkpoint(); ok {
+		r.server.altered(st, cp)
+	}
+	if !st.loses {
+		return
+	}
+	what := fmt.Sprintf("%s at %s changed rows without logging them one by one", verbOf(st), r.group.start)
+	if st.schema != "" {
+		r.group.notices = append(r.group.notices, Notice{Schema: st.schema, Message: what})
+	}
+	seen := map[tableName]bool{}
+	for _, t := range st.tables {
+		if !seen[t] && r.h.Wants([]byte(t.schema), []byte(t.table)) {
+			seen[t] = true
+			r.group.notices = append(r.group.notices, Notice{Schema: t.schema, Table: t.table,
+				Message: fmt.Sprintf("%s; %s.%s has to be read anew", what, t.schema, t.table)})
+		}
+	}
+}
+
+func verbOf(st *statement) string {
+	if len(st.words) > 1 && (st.words[0] == "DROP" || st.words[0] == "ALTER" || st.words[0] == "RENAME" || st.words[0] == "TRUNCATE") {
+		return st.words[0] + " " + st.words[1]
+	}
+	return "a statement-format " + st.words[0]
+}
+
+func (r *reader) tableMap(e *event) error {
+	id, schema, table, err := tableMapName(e.body)
+	if err != nil {
+		return fmt.Errorf("%w (%s, ends at offset %d)", err, r.file, r.end)
+	}
+	if !r.h.Wants(schema, table) {
+		delete(r.maps, id)
+		return nil
+	}
+	if m := r.maps[id]; m != nil && bytes.Equal(m.body, e.body) {
+		return nil
+	}
+	m := &mapped{body: bytes.Clone(e.body), schema: string(schema), table: string(table)}
+	m.tm, m.err = parseTableMap(m.body, r.flavor)
+	r.maps[id] = m
+	return nil
+}

@@ -1,0 +1,176 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+)
+
+func isHeartbeat(t replication.EventType) bool {
+	return t == replication.HEARTBEAT_EVENT || t == replication.HEARTBEAT_LOG_EVENT_V2
+}
+
+// refusal tells apart what servers put under error 1236, by their texts: those
+// of MySQL 8.0 to 9.7 and MariaDB 10.6 to 11, which differ in words and in case.
+// seen is true where the dump gave events before: then the place asked for was good.
+func (s *Source) refusal(ctx context.Context, err error, asked Position, seen bool) error {
+	var my *mysql.MyError
+	if !errors.As(err, &my) || my.Code != mysql.ER_MASTER_FATAL_ERROR_READING_BINLOG {
+		return explain(err)
+	}
+	text := strings.ToLower(my.Message)
+	says := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case says("same server", "same uuid", "server_uuid/server_id", "server_id as this"):
+		return fmt.Errorf("another replica took our server id (%s); set [source] server_id to a number of its own, or to 0", my.Message)
+	case says("could not find first log", "could not find the first log", "could not open log file", "no such file"):
+		return s.missing(ctx, asked)
+	case seen:
+		return fmt.Errorf("the server can't read on in its binlog: %s", my.Message)
+	case says("> file size", "impossible position"):
+		return fmt.Errorf("%w: %s (%s)", ErrAhead, asked, my.Message)
+	case says("truncated", "bogus data", "too small", "checksum", "crc", "corrupt", "max_allowed_packet", "read error", "event size"):
+		return fmt.Errorf("%w: %s (%s)", ErrInvalid, asked, my.Message)
+	}
+	return fmt.Errorf("the server refuses its binlog from %s: %s", asked, my.Message)
+}
+
+// missing says why the server has no file of that name. Files are numbered in
+// one row, so one with a number over the newest, begun before the newest was, is
+// of another row: of another server, or of before a RESET.
+func (s *Source) missing(ctx context.Context, asked Position) error {
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	files, err := filesOf(c)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("%w: the server lists no binlog file", ErrPurged)
+	}
+	oldest, err := Checkpoint(files[0], firstPos, 0)
+	if err != nil {
+		return err
+	}
+	newest, err := Checkpoint(files[len(files)-1], firstPos, 0)
+	if err != nil {
+		return err
+	}
+	holds := fmt.Sprintf("%s; the server holds %s to %s", asked, oldest.file, newest.file)
+	if !asked.SameHistory(oldest) {
+		return fmt.Errorf("%w: %s", ErrForeign, holds)
+	}
+	edge, late := oldest, asked.Compare(newest) > 0
+	if late {
+		edge = newest
+	}
+	if asked.checked {
+		begun, err := s.lineage(ctx, edge)
+		if err != nil {
+			return err
+		}
+		if late && asked.lineage < begun || !late && asked.lineage > begun {
+			return fmt.Errorf("%w: %s", ErrForeign, holds)
+		}
+	}
+	if late {
+		return fmt.Errorf("%w: %s", ErrAhead, holds)
+	}
+	return fmt.Errorf("%w: %s", ErrPurged, holds)
+}
+
+// lineage reads when a file was begun.
+func (s *Source) lineage(ctx context.Context, at Position) (uint32, error) {
+	p, err := s.placeOf(ctx, at)
+	return p.lineage, err
+}
+
+// placeOf opens a dump at a checkpoint just to see its format description.
+func (s *Source) placeOf(ctx context.Context, at Position) (place, error) {
+	p := place{file: at.file, end: uint64(at.pos)}
+	err := s.each(ctx, at, func(e *event) (bool, error) {
+		if _, err := p.follow(e); err != nil {
+			return true, err
+		}
+		return p.known, nil
+	})
+	return p, err
+}
+
+// Now is the checkpoint at the server's current end.
+func (s *Source) Now(ctx context.Context) (Position, error) {
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return Position{}, err
+	}
+	defer c.Close()
+	file, pos, err := endOf(c)
+	if err != nil {
+		return Position{}, err
+	}
+	at, err := Checkpoint(file, pos, 0)
+	if err != nil {
+		return Position{}, err
+	}
+	p, err := s.placeOf(ctx, at)
+	if err != nil {
+		return Position{}, err
+	}
+	return Checkpoint(at.file, at.pos, p.lineage)
+}
+
+// Define reads what a table looks like now, and remembers it for the events to
+// come: a caller that asks for each configured table before it reads from now
+// spares the reading a look-up that could come too late.
+func (s *Source) Define(ctx context.Context, schema, table string) (*TableDef, error) {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.define(ctx, schema, table, now, false)
+}
+
+// each reads the events of a dump of its own from a checkpoint until f says that it is done.
+func (s *Source) each(ctx context.Context, from Position, f func(*event) (done bool, err error)) error {
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	return s.eachOn(ctx, c, from, f)
+}
+
+func (s *Source) eachOn(ctx context.Context, c *client.Conn, from Position, f func(*event) (bool, error)) error {
+	d, err := s.dump(ctx, c, s.identify(c), from, false)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	var e event
+	for seen := false; ; seen = true {
+		if err := d.next(&e); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return s.judge(ctx, err, from, seen)
+		}
+		s.status.update(func(st *Status) { st.BytesRead += uint64(e.size) })
+		if done, err := f(&e); done || err != nil {
+			return err
+		}
+	}
+}

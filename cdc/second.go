@@ -1,0 +1,115 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+)
+
+// Second readings: of groups that were too large to hold, of XA transactions
+// that were prepared before the reading began, and of statements between then
+// and now. Each has a connection of its own and ends with what it is for.
+
+// again implements server.
+func (s *Source) again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error {
+	sub := newReader(r.h, s, r.cur)
+	sub.direct = &direct{as: as, time: at, undone: undone}
+	sub.flavor = r.flavor
+	sub.first = true
+	sub.place = place{file: start.file, end: uint64(start.pos)}
+	err := s.each(ctx, start, func(e *event) (bool, error) {
+		err := sub.event(ctx, e)
+		return sub.direct.done, err
+	})
+	// Also after an error: the next try goes on behind what was handed over.
+	r.cur = sub.cur
+	if err != nil {
+		return err
+	}
+	r.group.notices = append(r.group.notices, sub.group.notices...)
+	return nil
+}
+
+// scan calls f with each event between two checkpoints, after p moved over it.
+func (s *Source) scan(ctx context.Context, from, to Position, f func(p *place, e *event) error) error {
+	p := place{file: from.file, end: uint64(from.pos)}
+	reached := func() bool {
+		cp, ok := p.checkpoint()
+		return p.known && ok && cp.Compare(to.checkpoint()) >= 0
+	}
+	return s.each(ctx, from, func(e *event) (bool, error) {
+		if _, err := p.follow(e); err != nil {
+			return true, err
+		}
+		if reached() && p.file != to.file {
+			return true, nil // the file that to is in is gone, or was passed
+		}
+		err := f(&p, e)
+		return reached(), err
+	})
+}
+
+// prepared implements server: it looks for the XA PREPARE from the file that
+// its commit is in back to the oldest.
+func (s *Source) prepared(ctx context.Context, xid string, before Position) (Position, error) {
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return Position{}, err
+	}
+	files, err := filesOf(c)
+	c.Close()
+	if err != nil {
+		return Position{}, err
+	}
+	to := before
+	for i := len(files) - 1; i >= 0; i-- {
+		from, err := Checkpoint(files[i], firstPos, 0)
+		if err != nil {
+			return Position{}, err
+		}
+		if from.Compare(before) > 0 {
+			continue
+		}
+		found, err := s.preparedIn(ctx, xid, from, to)
+		if err != nil || !found.IsZero() {
+			return found, err
+		}
+		to = from
+	}
+	return Position{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
+}
+
+func (s *Source) preparedIn(ctx context.Context, xid string, from, to Position) (found Position, err error) {
+	var start Position
+	var unpack payload
+	err = s.scan(ctx, from, to, func(p *place, e *event) error {
+		if beginsGroup(e.typ) {
+			start, err = p.begin(e)
+			return err
+		}
+		look := func(e *event) error {
+			if e.typ != replication.XA_PREPARE_LOG_EVENT {
+				return nil
+			}
+			id, _, err := parsePrepare(e.body)
+			if err == nil && id == xid {
+				found = start
+			}
+			return err
+		}
+		if e.typ == replication.TRANSACTION_PAYLOAD_EVENT {
+			return unpack.each(e, look)
+		}
+		return look(e)
+	})
+	if errors.Is(err, ErrPurged) {
+		err = nil // it was purged while we looked: go on with what is left
+	}
+	return found, err
+}
+
+// altered implements server.
+func (s *Source) altered(st *statement, at Position) { s.catalog.altered(st, at) }

@@ -1,0 +1,280 @@
+package cdc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/google/uuid"
+)
+
+// Config says which database to read and how to reach it.
+type Config struct {
+	Addr     string // host:port, or the absolute path of a unix socket
+	User     string
+	Password string
+	TLS      string // off, preferred, required, verify-ca or verify-full; "" is preferred
+	TLSCA    string // PEM files
+	TLSCert  string
+	TLSKey   string
+	ServerID uint32 // of the live reading; 0: one that no replica uses. Replays take others
+	Logger   *slog.Logger
+}
+
+// Source reads the binlog of one database. Its methods may be called from many
+// goroutines; each reading has a connection and a server id of its own.
+type Source struct {
+	cfg     Config
+	tls     *tls.Config
+	log     *slog.Logger
+	uuid    string
+	status  status
+	catalog catalog
+}
+
+// New checks the configuration. It does no I/O but to read certificates.
+func New(cfg Config) (*Source, error) {
+	if cfg.TLS == "" {
+		cfg.TLS = "preferred"
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	conf, err := tlsConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString()}
+	s.catalog.reset()
+	return s, nil
+}
+
+// Status is what the Source knows of itself at the moment.
+func (s *Source) Status() Status { return s.status.get() }
+
+const (
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 15 * time.Second
+	// maxTries bounds a replay that gets nowhere: its clients are then better
+	// told to come back than kept waiting.
+	maxTries = 6
+)
+
+// Read reads the live binlog behind from, or from now where from is zero, and
+// hands what is committed to h until ctx ends. It reconnects by itself, with
+// exponential backoff and jitter, and goes on exactly where it was.
+//
+// It returns ctx's error, h's error as it is, or one that waiting can't mend:
+// ErrPurged, ErrAhead, ErrForeign and ErrInvalid speak of from (or, after a
+// reconnect, of where it was), ErrDenied and ErrNotReplicable of the server.
+func (s *Source) Read(ctx context.Context, from Position, h Handler) error {
+	return s.run(ctx, from, h, true)
+}
+
+// Replay is Read for a reading that catches up beside the live one: it returns
+// an error too when the server can't be reached for a while.
+func (s *Source) Replay(ctx context.Context, from Position, h Handler) error {
+	return s.run(ctx, from, h, false)
+}
+
+// handlerError marks what a Handler returned, so that it ends the reading.
+type handlerError struct{ error }
+
+func (e handlerError) Unwrap() error { return e.error }
+
+func (s *Source) run(ctx context.Context, from Position, h Handler, live bool) error {
+	r := newReader(guard{h}, s, from)
+	for try := 0; ; try++ {
+		before := r.cur
+		err := s.session(ctx, r, live)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var he handlerError
+		if errors.As(err, &he) {
+			return he.error
+		}
+		if live {
+			s.status.update(func(st *Status) { st.Connected, st.CaughtUp, st.LastError = false, false, err.Error() })
+		}
+		if fatal(err) {
+			return err
+		}
+		if r.cur != before {
+			try = 0
+		}
+		if !live && try >= maxTries {
+			return err
+		}
+		wait := backoff(try)
+		s.log.Warn("binlog reading interrupted, trying again", "live", live, "position", r.cur, "in", wait.Round(time.Millisecond), "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		if live {
+			s.status.update(func(st *Status) { st.Reconnects++ })
+		}
+	}
+}
+
+// backoff doubles, up to maxBackoff, and is jittered so that many instances do not come at once.
+func backoff(try int) time.Duration {
+	d := min(minBackoff<<min(try, 16), maxBackoff)
+	return d/2 + rand.N(d/2+1)
+}
+
+// session is one connection's worth of reading.
+func (s *Source) session(ctx context.Context, r *reader, live bool) error {
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	flavor := s.identify(c)
+	file, pos, err := endOf(c)
+	if err != nil {
+		c.Close()
+		return err
+	}
+	target := Position{}
+	if fromNow := r.cur.IsZero(); fromNow {
+		r.cur, err = Checkpoint(file, pos, 0)
+		defer func() {
+			if !r.known { // nothing was read: the next try is again from its own now
+				r.cur = Position{}
+			}
+		}()
+	} else {
+		target, err = Checkpoint(file, pos, 0)
+	}
+	if err != nil {
+		c.Close()
+		return err
+	}
+	d, err := s.dump(ctx, c, flavor, r.cur, live)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	r.restart(flavor)
+	return s.pump(ctx, d, r, live, target)
+}
+
+// dump opens the dump of a reading. c becomes the dump's.
+func (s *Source) dump(ctx context.Context, c *client.Conn, flavor Flavor, from Position, live bool) (*dump, error) {
+	id, replica := s.cfg.ServerID, s.uuid
+	if id == 0 || !live {
+		id = freeServerID(c)
+	}
+	if !live {
+		replica = uuid.NewString()
+	}
+	d, err := openDump(ctx, c, flavor, id, replica, from.file, max(from.pos, firstPos))
+	if err != nil {
+		return nil, err
+	}
+	s.status.update(func(st *Status) { st.Dumps++ })
+	end := d.stop
+	d.stop = func() bool {
+		s.status.update(func(st *Status) { st.Dumps-- })
+		return end()
+	}
+	return d, nil
+}
+
+// pump feeds the reader from the dump until one of them ends.
+func (s *Source) pump(ctx context.Context, d *dump, r *reader, live bool, target Position) error {
+	var e event
+	asked, seen := r.cur, false
+	for {
+		if err := d.next(&e); err != nil {
+			return s.judge(ctx, err, asked, seen)
+		}
+		if !r.known {
+			if err := r.event(ctx, &e); err != nil {
+				return err
+			}
+			if !r.known {
+				continue
+			}
+			if err := s.begun(r, asked, live); err != nil {
+				return err
+			}
+		} else {
+			if err := r.event(ctx, &e); err != nil {
+				return err
+			}
+			seen = seen || !r.first
+		}
+		if live {
+			s.progress(r, &e, target)
+		}
+	}
+}
+
+// begun is called with the first format description: it says whose file this is.
+func (s *Source) begun(r *reader, asked Position, live bool) error {
+	if r.file == asked.file {
+		if asked.checked && asked.lineage != r.lineage {
+			return fmt.Errorf("%w: %s was begun as %08x and the id says %08x", ErrForeign, r.file, r.lineage, asked.lineage)
+		}
+		r.cur.lineage, r.cur.checked = r.lineage, true
+	}
+	if live {
+		s.log.Info("reading the binlog", "position", r.cur, "server", s.Status().Version)
+		s.status.update(func(st *Status) { st.Connected, st.LastError = true, "" })
+	}
+	return r.h.Checkpoint(r.cur.checkpoint(), time.Time{})
+}
+
+// progress keeps the status. Once an event, so it is kept cheap.
+func (s *Source) progress(r *reader, e *event, target Position) {
+	now := time.Now()
+	s.status.mu.Lock()
+	defer s.status.mu.Unlock()
+	st := &s.status.s
+	st.BytesRead += uint64(e.size)
+	st.Position = r.cur
+	if e.time != 0 && !e.artificial() {
+		st.EventTime = time.Unix(int64(e.time), 0)
+		st.Lag = max(now.Sub(st.EventTime), 0)
+	}
+	if isHeartbeat(e.typ) { // the server has nothing more to send
+		st.Lag = 0
+	}
+	st.CaughtUp = r.cur.Compare(target) >= 0 && st.Lag <= lagLimit
+}
+
+// judge says what an error of the dump means. seen: events were read before it.
+func (s *Source) judge(ctx context.Context, err error, asked Position, seen bool) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("the database ended the binlog dump; it shuts down or restarts")
+	case timedOut(err):
+		return fmt.Errorf("the database said nothing for %v, though it was asked for a heartbeat every %v", readTimeout, serverHeartbeat)
+	}
+	return s.refusal(ctx, err, asked, seen)
+}
+
+// guard marks the errors of a Handler.
+type guard struct{ h Handler }
+
+func mark(err error) error {
+	if err != nil {
+		return handlerError{err}
+	}
+	return nil
+}
+
+func (g guard) Begin(at Position) error                   { return mark(g.h.Begin(at)) }
+func (g guard) Wants(schema, table []byte) bool           { return g.h.Wants(schema, table) }
+func (g guard) Change(c *Change) error                    { return mark(g.h.Change(c)) }
+func (g guard) Notice(n Notice) error                     { return mark(g.h.Notice(n)) }
+func (g guard) Checkpoint(p Position, at time.Time) error { return mark(g.h.Checkpoint(p, at)) }

@@ -1,0 +1,330 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"rowcast/internal/throwaway"
+)
+
+func parsed(t *testing.T, id string) Position {
+	t.Helper()
+	p, err := ParsePosition(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestRefusedPositions: what servers answer to places that they do not hold.
+func TestRefusedPositions(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		src := source(t, s)
+		rd := read(t, src, Position{}, newRecorder())
+		exec(t, s, "INSERT INTO draft.picks (player) VALUES ('a')", "INSERT INTO draft.picks (player) VALUES ('b')")
+		rd.upTo(t)
+		good := rd.list[0].pos
+		lineage := fmt.Sprintf("~%08x", good.lineage)
+		refused := func(id string, want error) {
+			t.Helper()
+			err := src.Replay(t.Context(), parsed(t, id), newRecorder())
+			if !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want %v", id, err, want)
+			} else if strings.ContainsAny(err.Error(), "\r\n") {
+				t.Errorf("%s: the error is not one line: %q", id, err)
+			}
+		}
+		refused(fmt.Sprintf("%s/%d/0.0~%08x", good.file, good.pos, good.lineage+1), ErrForeign)
+		refused("other.000001/4", ErrForeign)
+		refused("binlog.000001/400000000"+lineage, ErrAhead)
+		refused("binlog.004711/4"+lineage, ErrAhead)
+		refused("binlog.004711/4~00000001", ErrForeign)
+		for _, off := range []uint32{1, 2, 7, 19, 25} {
+			refused(fmt.Sprintf("binlog.000001/%d%s", good.pos+off, lineage), ErrInvalid)
+		}
+		for _, at := range insideOffsets(t, s, good) {
+			refused(fmt.Sprintf("binlog.000001/%d/0.0%s", at, lineage), ErrInvalid)
+		}
+
+		exec(t, s, "FLUSH BINARY LOGS", "INSERT INTO draft.picks (player) VALUES ('c')", "FLUSH BINARY LOGS")
+		rd.upTo(t)
+		exec(t, s, "PURGE BINARY LOGS TO 'binlog.000003'")
+		refused(good.String(), ErrPurged)
+		refused("binlog.000002/4", ErrPurged)
+
+		reset := "RESET BINARY LOGS AND GTIDS"
+		if flavor == throwaway.MariaDB {
+			reset = "RESET MASTER"
+		}
+		rd.stop()
+		<-rd.done
+		waitForSecond(t, good)
+		exec(t, s, reset, "INSERT INTO draft.picks (player) VALUES ('d')")
+		refused(good.String(), ErrForeign)
+		refused(rd.at.String(), ErrForeign)
+	})
+}
+
+// waitForSecond: lineages have whole seconds.
+func waitForSecond(t *testing.T, p Position) {
+	t.Helper()
+	poll(t, "the next second", func() bool { return uint32(nowSeconds()) > p.lineage+1 })
+}
+
+// insideOffsets are the events of a group behind its first, by the server's own tool.
+func insideOffsets(t *testing.T, s *throwaway.Server, group Position) (list []uint32) {
+	t.Helper()
+	for _, at := range offsets(t, s, group.file) {
+		if at > group.pos && at < group.pos+1000 {
+			if list = append(list, at); len(list) == 3 {
+				break
+			}
+		}
+	}
+	return list[:min(2, len(list))]
+}
+
+// TestReconnect: the database restarts, crashes, kills the dump and takes the
+// server id away; nothing is lost or repeated.
+func TestReconnect(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		src := source(t, s)
+		rd := read(t, src, Position{}, newRecorder())
+		var want []string
+		n := 0
+		insert := func() {
+			n++
+			exec(t, s, fmt.Sprintf("INSERT INTO draft.teams VALUES (%d,'t')", n))
+			want = append(want, fmt.Sprintf(`insert teams %d,"t"`, n))
+		}
+		insert()
+		rd.upTo(t)
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		insert()
+		rd.upTo(t)
+		insert()
+		if err := s.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		insert()
+		rd.upTo(t)
+		for range 3 {
+			killDumps(t, s)
+			insert()
+			insert()
+			rd.upTo(t)
+		}
+		same(t, "across breaks", rd.texts(), want)
+		ordered(t, rd.list)
+		if st := src.Status(); !st.Connected || st.Reconnects == 0 || st.LastError != "" {
+			t.Errorf("status after reconnects: %+v", st)
+		}
+	})
+}
+
+func killDumps(t *testing.T, s *throwaway.Server) {
+	t.Helper()
+	rows, err := s.Query("SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		s.Exec("KILL " + r[0]) // it may be gone by itself
+	}
+}
+
+// TestLargeGroup: a transaction over what is held, rolled back savepoints in it
+// and all, comes out whole, and a break in its middle repeats nothing.
+func TestLargeGroup(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		exec(t, s, "ALTER TABLE draft.picks MODIFY player LONGTEXT")
+		src := source(t, s)
+		rec := newRecorder()
+		count, broken := 0, false
+		rec.stopAt = func(c *Change) error {
+			if count++; count == 20 && !broken {
+				broken = true
+				killDumps(t, s)
+			}
+			return nil
+		}
+		rd := read(t, src, Position{}, rec)
+		const rows = 40
+		begin := []string{"BEGIN"}
+		for i := range rows {
+			begin = append(begin, fmt.Sprintf("INSERT INTO draft.picks VALUES (%d, REPEAT('x', 1000000))", i+1))
+		}
+		session(t, s, append(begin, "COMMIT")...)
+		session(t, s, append(begin, "ROLLBACK")...)
+		exec(t, s, "DELETE FROM draft.teams", "INSERT INTO draft.teams VALUES (1,'after')")
+		rd.upTo(t)
+		got := rd.texts()
+		if len(got) != rows+1 || got[rows] != `insert teams 1,"after"` {
+			t.Fatalf("%d changes instead of %d", len(got), rows+1)
+		}
+		for i := range rows {
+			if want := fmt.Sprintf(`insert picks %d,"xxx`, i+1); !strings.HasPrefix(got[i], want) {
+				t.Fatalf("change %d is %.40s", i, got[i])
+			}
+		}
+		ordered(t, rd.list)
+		to := rd.upTo(t)
+		if rest := replay(t, src, rd.list[25].pos, to); len(rest) != rows+1-26 {
+			t.Fatalf("from change 25: %d changes", len(rest))
+		}
+	})
+}
+
+// TestPreparedElsewhere: an XA transaction that was prepared before the reading
+// began, in an older file, or that was too large to hold.
+func TestPreparedElsewhere(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		prepare := func(xid, player string) {
+			session(t, s, "XA START '"+xid+"'", "INSERT INTO draft.picks (player) VALUES ('"+player+"')", "XA END '"+xid+"'", "XA PREPARE '"+xid+"'")
+		}
+		prepare("early", "e")
+		exec(t, s, "FLUSH BINARY LOGS")
+		src := source(t, s)
+		rd := read(t, src, Position{}, newRecorder())
+		exec(t, s, "INSERT INTO draft.teams VALUES (1,'between')")
+		commitXA(t, s, "early")
+		rd.upTo(t)
+		same(t, "xa", rd.texts(), []string{`insert teams 1,"between"`, `insert picks 1,"e"`})
+		ordered(t, rd.list)
+		replays(t, rd)
+
+		prepare("lost", "l")
+		exec(t, s, "FLUSH BINARY LOGS")
+		rd.upTo(t)
+		other := read(t, src, Position{}, newRecorder())
+		exec(t, s, "PURGE BINARY LOGS TO 'binlog.000003'")
+		commitXA(t, s, "lost")
+		other.upTo(t)
+		same(t, "purged prepare", other.texts(), []string{"notice ."})
+		rd.upTo(t)
+		if got := rd.texts(); got[len(got)-1] != `insert picks 2,"l"` {
+			t.Errorf("who had read the prepare got %v", got)
+		}
+	})
+}
+
+// commitXA: the session that prepared it may still be on its way out.
+func commitXA(t *testing.T, s *throwaway.Server, xid string) {
+	t.Helper()
+	poll(t, "XA COMMIT "+xid, func() bool { return s.Exec("XA COMMIT '"+xid+"'") == nil })
+}
+
+// TestUnreachable: what waiting can't mend comes back as such, and ctx ends all else.
+func TestUnreachable(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		exec(t, s, "CREATE USER poor@'%' IDENTIFIED BY 'p'", "CREATE USER poor@localhost IDENTIFIED BY 'p'")
+		for name, c := range map[string]Config{
+			"wrong password":    {Addr: s.Addr(), User: s.User(), Password: "wrong-secret"},
+			"no such user":      {Addr: s.Addr(), User: "nobody", Password: "wrong-secret"},
+			"missing privilege": {Addr: s.Addr(), User: "poor", Password: "p"},
+		} {
+			src, err := New(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = src.Read(t.Context(), Position{}, newRecorder())
+			if !errors.Is(err, ErrDenied) {
+				t.Errorf("%s: %v", name, err)
+			} else if strings.Contains(err.Error(), "wrong-secret") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: %q", name, err)
+			}
+		}
+		addr := s.Addr()
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		src, err := New(Config{Addr: addr, User: "u"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1) // one result
+		go func() { done <- src.Read(ctx, Position{}, newRecorder()) }()
+		poll(t, "an error in the status", func() bool { return src.Status().LastError != "" })
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("a reading of a server that is away ended with %v", err)
+		}
+		if err := s.Restart(t.Context(), "--skip-log-bin"); err != nil {
+			t.Fatal(err)
+		}
+		if err := source(t, s).Read(t.Context(), Position{}, newRecorder()); !errors.Is(err, ErrNotReplicable) {
+			t.Errorf("without a binlog: %v", err)
+		}
+	})
+}
+
+// TestAltered: without names in the binlog, an event from before an ALTER is
+// told, not guessed; with them it is exact.
+func TestAltered(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		t.Run(fmt.Sprintf("full=%v", full), func(t *testing.T) {
+			throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+				var args []string
+				if full {
+					args = []string{"--binlog-row-metadata=FULL"}
+				}
+				s := throwaway.Test(t, flavor, args...)
+				draft(t, s)
+				src := source(t, s)
+				start, err := src.Now(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				exec(t, s, "CREATE TABLE draft.t (a INT PRIMARY KEY, b VARCHAR(10), c VARCHAR(10))")
+				want := map[string]string{}
+				for i, ddl := range []string{
+					"ALTER TABLE draft.t RENAME COLUMN b TO x", // nothing but a name: counts and types still fit
+					"ALTER TABLE draft.t MODIFY c VARCHAR(10) AFTER a",
+					"ALTER TABLE draft.t ADD COLUMN d INT",
+					"ALTER TABLE draft.t DROP COLUMN x",
+					"RENAME TABLE draft.t TO draft.t2",
+				} {
+					exec(t, s, fmt.Sprintf("INSERT INTO draft.t VALUES (%d,'b','c'%s)", i, map[bool]string{true: ",1"}[i == 3]), ddl)
+					_ = want
+				}
+				exec(t, s, "INSERT INTO draft.t2 VALUES (9,'c',1)")
+				to, err := src.Now(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, line := range replay(t, src, start, to) {
+					_, text, _ := strings.Cut(line, " ")
+					got = append(got, text)
+				}
+				wantTold := []string{"notice draft.t", "notice draft.t", "notice draft.t", "notice draft.t", "notice draft.t", "notice draft.t", "notice draft.t2", `insert t2 9,"c",1`}
+				if full {
+					wantTold = []string{`insert t 0,"b","c"`, `insert t 1,"b","c"`, `insert t 2,"b","c"`, `insert t 3,"b","c",1`, `insert t 4,"b","c"`,
+						"notice draft.t", "notice draft.t2", `insert t2 9,"c",1`}
+				}
+				same(t, "altered", got, wantTold)
+			})
+		})
+	}
+}

@@ -1,0 +1,273 @@
+package cdc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+)
+
+// query is a QUERY event's content.
+type query struct {
+	schema string // the default database
+	text   []byte
+}
+
+func parseQuery(e *event) (q query, err error) {
+	body, fixed := e.body, 13 // thread, seconds, schema length, error code, length of status variables
+	if e.typ == replication.EXECUTE_LOAD_QUERY_EVENT {
+		fixed += 13 // file, where its name begins and ends in the text, what to do with duplicates
+	}
+	if len(body) < fixed {
+		return q, fmt.Errorf("%w: query event of %d bytes", ErrCorrupt, len(body))
+	}
+	at := fixed + int(binary.LittleEndian.Uint16(body[11:]))
+	end := at + int(body[8])
+	if len(body) <= end {
+		return q, fmt.Errorf("%w: query event of %d bytes", ErrCorrupt, len(body))
+	}
+	q.schema, q.text = string(body[at:end]), body[end+1:]
+	if e.typ == replication.MARIADB_QUERY_COMPRESSED_EVENT {
+		if q.text, err = mysql.DecompressMariadbData(q.text); err != nil {
+			return q, fmt.Errorf("%w: compressed query event: %w", ErrCorrupt, err)
+		}
+	}
+	q.text = bytes.TrimSpace(q.text)
+	return q, nil
+}
+
+// transactionControl tells the statements that begin, end and divide
+// transactions from those that do something. verb is upper case.
+func (q query) transactionControl() (verb string, ok bool) {
+	head := bytes.ToUpper(q.text[:min(len(q.text), 24)])
+	for _, verb := range []string{"BEGIN", "COMMIT", "ROLLBACK TO", "ROLLBACK", "SAVEPOINT", "RELEASE SAVEPOINT",
+		"XA START", "XA END", "XA COMMIT", "XA ROLLBACK"} {
+		if rest, ok := bytes.CutPrefix(head, []byte(verb)); ok && (len(rest) == 0 || !identByte(rest[0])) {
+			return verb, true
+		}
+	}
+	return "", false
+}
+
+// statement is what rowcast has to know of a logged SQL text: rows events tell
+// everything else. It is read by tokens, not by grammar: each server version
+// has statements of its own, and one that is not understood must still be seen
+// to touch a table.
+type statement struct {
+	words  []string // the leading keywords, upper case
+	tables []tableName
+	schema string // DROP DATABASE and the like
+	loses  bool   // it changes rows without logging them
+	opens  bool   // CREATE TABLE … START TRANSACTION: the rows of CREATE … SELECT follow
+}
+
+type tableName struct{ schema, table string }
+
+// touches tells whether the statement names the table, in any role. Lower case
+// is compared: some servers fold names, and a needless look-up harms nobody.
+func (st *statement) touches(schema, table string) bool {
+	if strings.EqualFold(st.schema, schema) {
+		return true
+	}
+	for _, t := range st.tables {
+		if strings.EqualFold(t.schema, schema) && strings.EqualFold(t.table, table) {
+			return true
+		}
+	}
+	return false
+}
+
+func (st *statement) is(words ...string) bool {
+	if len(st.words) < len(words) {
+		return false
+	}
+	for i, w := range words {
+		if st.words[i] != w {
+			return false
+		}
+	}
+	return true
+}
+
+func (st *statement) has(word string) bool {
+	for _, w := range st.words {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+// parseStatement reads a logged statement; schema is its default database.
+func parseStatement(schema string, query []byte) *statement {
+	st := &statement{}
+	lex := lexer{rest: query}
+	var prev, last token // prev: the identifier before a dot
+	for {
+		t, ok := lex.next()
+		if !ok {
+			break
+		}
+		switch {
+		case t.kind == tokenDot:
+			prev = last
+		case t.kind == tokenIdent || t.kind == tokenQuoted:
+			if t.kind == tokenIdent {
+				st.words = append(st.words, strings.ToUpper(t.text))
+			}
+			if last.kind == tokenDot && prev.text != "" {
+				st.tables = append(st.tables, tableName{prev.text, t.text})
+				prev = token{}
+			} else {
+				st.tables = append(st.tables, tableName{schema, t.text})
+			}
+		}
+		last = t
+	}
+	if st.is("DROP", "DATABASE") || st.is("DROP", "SCHEMA") {
+		st.schema = st.tables[len(st.tables)-1].table
+	}
+	st.loses = st.losesRows()
+	n := len(st.words)
+	st.opens = st.is("CREATE") && n > 2 && st.words[n-2] == "START" && st.words[n-1] == "TRANSACTION"
+	return st
+}
+
+// losesRows: rows of the named tables change, and no rows event says so.
+func (st *statement) losesRows() bool {
+	if len(st.words) == 0 {
+		return false
+	}
+	switch st.words[0] {
+	case "TRUNCATE", "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "IMPORT":
+		return true
+	case "RENAME":
+		return st.is("RENAME", "TABLE") || st.is("RENAME", "TABLES")
+	case "DROP":
+		return (st.is("DROP", "TABLE") || st.is("DROP", "TABLES") || st.schema != "")
+	case "CREATE":
+		return st.is("CREATE", "OR", "REPLACE", "TABLE")
+	case "ALTER":
+		return st.has("EXCHANGE") || st.has("TABLESPACE") || st.has("RENAME") && st.renames() ||
+			st.has("PARTITION") && (st.has("DROP") || st.has("TRUNCATE"))
+	}
+	return false
+}
+
+// renames tells ALTER TABLE … RENAME [TO|AS] t from RENAME COLUMN, INDEX and KEY.
+func (st *statement) renames() bool {
+	for i, w := range st.words {
+		if w == "RENAME" {
+			if i+1 == len(st.words) {
+				return true // RENAME `quoted`
+			}
+			switch st.words[i+1] {
+			case "COLUMN", "INDEX", "KEY":
+			default:
+				return true
+			}
+		}
+	}
+	return false
+}
+
+type tokenKind uint8
+
+const (
+	tokenOther tokenKind = iota
+	tokenIdent
+	tokenQuoted
+	tokenDot
+)
+
+type token struct {
+	kind tokenKind
+	text string
+}
+
+// lexer splits SQL as both servers do: comments are skipped, but for the text of
+// executable ones (/*! … */ and /*M! … */).
+type lexer struct{ rest []byte }
+
+func (l *lexer) next() (token, bool) {
+	for {
+		l.rest = bytes.TrimLeft(l.rest, " \t\r\n\f\v")
+		if len(l.rest) == 0 {
+			return token{}, false
+		}
+		c := l.rest[0]
+		switch {
+		case bytes.HasPrefix(l.rest, []byte("/*")):
+			l.comment()
+			continue
+		case bytes.HasPrefix(l.rest, []byte("-- ")) || c == '#':
+			if i := bytes.IndexByte(l.rest, '\n'); i >= 0 {
+				l.rest = l.rest[i:]
+			} else {
+				l.rest = nil
+			}
+			continue
+		case c == '`' || c == '"':
+			// With ANSI_QUOTES "x" is a name. As a string it is a name of no table.
+			return token{tokenQuoted, l.quoted(c)}, true
+		case c == '\'':
+			l.quoted(c)
+			return token{}, true
+		case c == '.':
+			l.rest = l.rest[1:]
+			return token{kind: tokenDot}, true
+		case identByte(c):
+			n := 1
+			for n < len(l.rest) && identByte(l.rest[n]) {
+				n++
+			}
+			t := token{tokenIdent, string(l.rest[:n])}
+			l.rest = l.rest[n:]
+			return t, true
+		}
+		l.rest = l.rest[1:]
+		return token{}, true
+	}
+}
+
+func identByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c >= 0x80
+}
+
+func (l *lexer) comment() {
+	body := l.rest[2:]
+	for _, mark := range []string{"!", "M!"} {
+		if bytes.HasPrefix(body, []byte(mark)) {
+			l.rest = bytes.TrimLeft(body[len(mark):], "0123456789")
+			return
+		}
+	}
+	if i := bytes.Index(body, []byte("*/")); i >= 0 {
+		l.rest = body[i+2:]
+	} else {
+		l.rest = nil
+	}
+}
+
+func (l *lexer) quoted(q byte) string {
+	var b strings.Builder
+	i := 1
+	for ; i < len(l.rest); i++ {
+		c := l.rest[i]
+		if c == '\\' && q != '`' && i+1 < len(l.rest) {
+			i++
+			c = l.rest[i]
+		} else if c == q {
+			if i+1 >= len(l.rest) || l.rest[i+1] != q {
+				break
+			}
+			i++
+		}
+		b.WriteByte(c)
+	}
+	l.rest = l.rest[min(i+1, len(l.rest)):]
+	return b.String()
+}
