@@ -1,0 +1,322 @@
+package cdc
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+// Types in MySQL's binary JSON. The first byte of a document is one of them.
+const (
+	jsonSmallObject = 0
+	jsonLargeObject = 1
+	jsonSmallArray  = 2
+	jsonLargeArray  = 3
+	jsonLiteral     = 4
+	jsonInt16       = 5
+	jsonUint16      = 6
+	jsonInt32       = 7
+	jsonUint32      = 8
+	jsonInt64       = 9
+	jsonUint64      = 10
+	jsonDouble      = 11
+	jsonString      = 12
+	jsonOpaque      = 15
+)
+
+// maxJSONDepth is more than the 100 levels that MySQL allows.
+const maxJSONDepth = 128
+
+var errJSON = errors.New("the binary JSON document is damaged")
+
+// jsonWriter renders binary JSON as text.
+type jsonWriter struct {
+	dst     []byte
+	compact bool // no blanks behind commas and colons, where MySQL writes them
+	depth   int
+	budget  int // values that may still be visited: offsets may point at one value many times
+}
+
+// appendJSONB adds a binary JSON document as text. An empty one is null: it comes
+// from IGNORE, which stores nothing where NULL is not allowed.
+func appendJSONB(dst, doc []byte, compact bool) ([]byte, error) {
+	if len(doc) == 0 {
+		return append(dst, "null"...), nil
+	}
+	w := jsonWriter{dst: dst, compact: compact, budget: len(doc)}
+	if err := w.value(doc[0], doc[1:]); err != nil {
+		return dst, err
+	}
+	return w.dst, nil
+}
+
+// value renders a value of that type whose bytes begin b.
+func (w *jsonWriter) value(typ byte, b []byte) error {
+	if w.budget--; w.budget < 0 {
+		return errJSON
+	}
+	switch typ {
+	case jsonSmallObject, jsonLargeObject, jsonSmallArray, jsonLargeArray:
+		return w.container(typ, b)
+	case jsonString:
+		s, err := jsonBytes(b)
+		if err != nil {
+			return err
+		}
+		w.dst = AppendQuoted(w.dst, s)
+		return nil
+	case jsonOpaque:
+		return w.opaque(b)
+	}
+	return w.scalar(typ, b)
+}
+
+func (w *jsonWriter) scalar(typ byte, b []byte) error {
+	size, ok := jsonScalarSize(typ)
+	if !ok || len(b) < size {
+		return errJSON
+	}
+	switch typ {
+	case jsonLiteral:
+		if b[0] > 2 {
+			return errJSON
+		}
+		w.dst = append(w.dst, [...]string{"null", "true", "false"}[b[0]]...)
+	case jsonInt16:
+		w.dst = strconv.AppendInt(w.dst, int64(int16(binary.LittleEndian.Uint16(b))), 10)
+	case jsonInt32:
+		w.dst = strconv.AppendInt(w.dst, int64(int32(binary.LittleEndian.Uint32(b))), 10)
+	case jsonInt64:
+		w.dst = strconv.AppendInt(w.dst, int64(binary.LittleEndian.Uint64(b)), 10)
+	case jsonUint16, jsonUint32, jsonUint64:
+		w.dst = strconv.AppendUint(w.dst, uintLE(b[:size]), 10)
+	case jsonDouble:
+		return w.double(math.Float64frombits(binary.LittleEndian.Uint64(b)))
+	}
+	return nil
+}
+
+// jsonScalarSize is the size of values of fixed size.
+func jsonScalarSize(typ byte) (int, bool) {
+	switch typ {
+	case jsonLiteral:
+		return 1, true
+	case jsonInt16, jsonUint16:
+		return 2, true
+	case jsonInt32, jsonUint32:
+		return 4, true
+	case jsonInt64, jsonUint64, jsonDouble:
+		return 8, true
+	}
+	return 0, false
+}
+
+// double writes 1 as 1.0, as MySQL does: it is not the integer.
+func (w *jsonWriter) double(v float64) error {
+	start := len(w.dst)
+	var err error
+	if w.dst, err = appendFloat(w.dst, v, 64); err != nil {
+		return err
+	}
+	for _, c := range w.dst[start:] {
+		if c == '.' || c == 'e' {
+			return nil
+		}
+	}
+	w.dst = append(w.dst, '.', '0')
+	return nil
+}
+
+// jsonBytes reads a length of up to five groups of 7 bits, and so many bytes.
+func jsonBytes(b []byte) ([]byte, error) {
+	n := uint64(0)
+	for i := 0; i < 5 && i < len(b); i++ {
+		n |= uint64(b[i]&0x7f) << (7 * i)
+		if b[i] < 0x80 {
+			if b = b[i+1:]; n > uint64(len(b)) {
+				return nil, errJSON
+			}
+			return b[:n], nil
+		}
+	}
+	return nil, errJSON
+}
+
+// jsonTree is an object or array in its binary form: number of elements, size in
+// bytes, for an object offset and length of each key, then type and offset of each
+// value (or the value itself if it is that small). Offsets count from count.
+type jsonTree struct {
+	b      []byte
+	count  int
+	object bool
+	large  bool
+	keys   int // where the key entries begin
+	values int // where the value entries begin
+}
+
+func openJSON(typ byte, b []byte) (t jsonTree, err error) {
+	t = jsonTree{b: b, object: typ <= jsonLargeObject, large: typ == jsonLargeObject || typ == jsonLargeArray}
+	width, keyEntry := 2, 4
+	if t.large {
+		width, keyEntry = 4, 6
+	}
+	if len(b) < 2*width {
+		return t, errJSON
+	}
+	count, size := uintLE(b[:width]), uintLE(b[width:2*width])
+	t.keys = 2 * width
+	t.values = t.keys
+	if size > uint64(len(b)) || count > size {
+		return t, errJSON
+	}
+	t.b, t.count = b[:size], int(count)
+	if t.object {
+		t.values += keyEntry * t.count
+	}
+	if t.values+(1+width)*t.count > len(t.b) {
+		return t, errJSON
+	}
+	return t, nil
+}
+
+func (t *jsonTree) key(i int) ([]byte, error) {
+	var off, n int
+	if t.large {
+		e := t.b[t.keys+6*i:]
+		off, n = int(binary.LittleEndian.Uint32(e)), int(binary.LittleEndian.Uint16(e[4:]))
+	} else {
+		e := t.b[t.keys+4*i:]
+		off, n = int(binary.LittleEndian.Uint16(e)), int(binary.LittleEndian.Uint16(e[2:]))
+	}
+	if off+n > len(t.b) {
+		return nil, errJSON
+	}
+	return t.b[off : off+n], nil
+}
+
+// value is the type of an element, and the bytes that begin with its value.
+func (t *jsonTree) value(i int) (typ byte, b []byte, err error) {
+	width := 2
+	if t.large {
+		width = 4
+	}
+	e := t.b[t.values+(1+width)*i:][:1+width]
+	typ = e[0]
+	if size, ok := jsonScalarSize(typ); ok && size <= width {
+		return typ, e[1:], nil
+	}
+	off := uintLE(e[1:])
+	if off >= uint64(len(t.b)) {
+		return 0, nil, errJSON
+	}
+	return typ, t.b[off:], nil
+}
+
+func (w *jsonWriter) container(typ byte, b []byte) error {
+	t, err := openJSON(typ, b)
+	if err != nil {
+		return err
+	}
+	if w.depth++; w.depth > maxJSONDepth {
+		return fmt.Errorf("%w: more than %d levels", errJSON, maxJSONDepth)
+	}
+	open, end := byte('['), byte(']')
+	if t.object {
+		open, end = '{', '}'
+	}
+	w.dst = append(w.dst, open)
+	for i := range t.count {
+		w.comma(i)
+		if t.object {
+			key, err := t.key(i)
+			if err != nil {
+				return err
+			}
+			w.key(key)
+		}
+		typ, v, err := t.value(i)
+		if err != nil {
+			return err
+		}
+		if err := w.value(typ, v); err != nil {
+			return err
+		}
+	}
+	w.dst = append(w.dst, end)
+	w.depth--
+	return nil
+}
+
+func (w *jsonWriter) comma(i int) {
+	if i == 0 {
+		return
+	}
+	if w.dst = append(w.dst, ','); !w.compact {
+		w.dst = append(w.dst, ' ')
+	}
+}
+
+func (w *jsonWriter) key(key []byte) {
+	w.dst = append(AppendQuoted(w.dst, key), ':')
+	if !w.compact {
+		w.dst = append(w.dst, ' ')
+	}
+}
+
+// opaque renders a value of an SQL type: a type byte, a length, the bytes.
+func (w *jsonWriter) opaque(b []byte) error {
+	if len(b) == 0 {
+		return errJSON
+	}
+	typ := b[0]
+	v, err := jsonBytes(b[1:])
+	if err != nil {
+		return err
+	}
+	switch typ {
+	case mysql.MYSQL_TYPE_NEWDECIMAL:
+		if len(v) < 2 || v[0] == 0 || v[1] > v[0] || len(v) != 2+decimalSize(int(v[0]), int(v[1])) {
+			return errJSON
+		}
+		w.dst = appendDecimal(w.dst, v[2:], int(v[0]), int(v[1]))
+		return nil
+	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_NEWDATE, mysql.MYSQL_TYPE_TIME, mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_TIMESTAMP:
+		if len(v) != 8 {
+			return errJSON
+		}
+		w.temporal(typ, int64(binary.LittleEndian.Uint64(v)))
+		return nil
+	}
+	w.dst = append(w.dst, `"base64:type`...)
+	w.dst = append(strconv.AppendUint(w.dst, uint64(typ), 10), ':')
+	w.dst = append(base64.StdEncoding.AppendEncode(w.dst, v), '"')
+	return nil
+}
+
+// temporal renders MySQL's packed form, with 6 digits of fraction as MySQL does.
+func (w *jsonWriter) temporal(typ byte, v int64) {
+	w.dst = append(w.dst, '"')
+	if v < 0 {
+		v = -v
+		if typ == mysql.MYSQL_TYPE_TIME {
+			w.dst = append(w.dst, '-')
+		}
+	}
+	whole, fraction := uint64(v>>24), uint32(v&0xffffff)
+	switch typ {
+	case mysql.MYSQL_TYPE_TIME:
+		w.dst = appendClock(w.dst, uint32(whole>>12&0x3ff), uint32(whole>>6&63), uint32(whole&63))
+	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_NEWDATE:
+		ym := uint32(whole >> 22)
+		w.dst = append(appendDate(w.dst, ym/13, ym%13, uint32(whole>>17&31)), '"')
+		return
+	default:
+		w.dst = appendPacked(w.dst, whole, ' ')
+	}
+	w.dst = append(appendDigits(append(w.dst, '.'), fraction, 6), '"')
+}

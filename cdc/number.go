@@ -1,0 +1,141 @@
+package cdc
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// decimalBytes is how many bytes a group of 0 to 9 decimal digits takes.
+var decimalBytes = [10]uint8{0, 1, 1, 2, 2, 3, 3, 4, 4, 4}
+
+// decimalSize is the length in bytes of a DECIMAL(precision, scale).
+func decimalSize(precision, scale int) int {
+	whole := precision - scale
+	return whole/9*4 + int(decimalBytes[whole%9]) + scale/9*4 + int(decimalBytes[scale%9])
+}
+
+// appendDecimal adds the digits of a DECIMAL: groups of 9 digits in 4 big-endian
+// bytes, incomplete groups at both ends, the sign in the first bit, and every bit
+// inverted in a negative number. len(b) is decimalSize(precision, scale).
+func appendDecimal(dst, b []byte, precision, scale int) []byte {
+	var mask uint32
+	if b[0]&0x80 == 0 {
+		mask = math.MaxUint32
+		dst = append(dst, '-')
+	}
+	flip := uint32(0x80) // the sign bit, until the first group is read
+	group := func(digits int) uint32 {
+		n := int(decimalBytes[digits])
+		v := uint32(0)
+		for i, x := range b[:n] {
+			v = v<<8 | (uint32(x)^flip^mask)&0xff
+			if i == 0 {
+				flip = 0
+			}
+		}
+		b = b[n:]
+		return v
+	}
+	whole := precision - scale
+	started := false
+	if n := whole % 9; n != 0 {
+		if v := group(n); v != 0 {
+			dst, started = strconv.AppendUint(dst, uint64(v), 10), true
+		}
+	}
+	for range whole / 9 {
+		v := group(9)
+		if started {
+			dst = appendDigits(dst, v, 9)
+		} else if v != 0 {
+			dst, started = strconv.AppendUint(dst, uint64(v), 10), true
+		}
+	}
+	if !started {
+		dst = append(dst, '0')
+	}
+	if scale == 0 {
+		return dst
+	}
+	dst = append(dst, '.')
+	for range scale / 9 {
+		dst = appendDigits(dst, group(9), 9)
+	}
+	if n := scale % 9; n != 0 {
+		dst = appendDigits(dst, group(n), n)
+	}
+	return dst
+}
+
+// appendDigits adds the last n decimal digits of v, with leading zeros.
+func appendDigits(dst []byte, v uint32, n int) []byte {
+	for range n {
+		dst = append(dst, '0')
+	}
+	for i := len(dst) - 1; n > 0; i, n = i-1, n-1 {
+		dst[i] = byte('0' + v%10)
+		v /= 10
+	}
+	return dst
+}
+
+// maxPlainExponent: MySQL writes numbers of up to 15 digits before the point, or
+// 14 zeros behind it, without an exponent.
+const maxPlainExponent = 15
+
+// appendFloat adds the shortest digits that read back to the same value of that
+// width, in MySQL's form: 0.1, 1e20, 1.5e-20. It is a JSON number too.
+func appendFloat(dst []byte, v float64, bits int) ([]byte, error) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return dst, fmt.Errorf("%v is no JSON number", v)
+	}
+	if v == 0 {
+		if math.Signbit(v) {
+			return append(dst, '-', '0'), nil
+		}
+		return append(dst, '0'), nil
+	}
+	if abs := math.Abs(v); abs >= 1e-15 && abs < 1e15 {
+		return strconv.AppendFloat(dst, v, 'f', -1, bits), nil
+	}
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, v, 'e', -1, bits)
+	// Go writes e+20 and e-07 where MySQL writes e20 and e-7.
+	for i := len(dst) - 1; i > start; i-- {
+		if dst[i] != 'e' {
+			continue
+		}
+		out := i + 1
+		rest := i + 1
+		if dst[rest] == '-' {
+			out++
+		}
+		rest++
+		if dst[rest] == '0' {
+			rest++
+		}
+		return append(dst[:out], dst[rest:]...), nil
+	}
+	return dst, nil
+}
+
+// appendVector adds an array of 32-bit floats.
+func appendVector(dst, b []byte) ([]byte, error) {
+	if len(b)%4 != 0 {
+		return dst, fmt.Errorf("a vector of %d bytes", len(b))
+	}
+	start := len(dst)
+	dst = append(dst, '[')
+	for i := 0; i < len(b); i += 4 {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = appendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i:]))), 32); err != nil {
+			return dst[:start], err
+		}
+	}
+	return append(dst, ']'), nil
+}

@@ -1,0 +1,256 @@
+package cdc
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+// Optional metadata of a table map: type, length, value.
+const (
+	optSignedness      = 1
+	optDefaultCharset  = 2
+	optColumnCharset   = 3
+	optColumnName      = 4
+	optSetLabels       = 5
+	optEnumLabels      = 6
+	optGeometryType    = 7
+	optSimpleKey       = 8
+	optPrefixKey       = 9
+	optEnumSetDefault  = 10
+	optEnumSetCharset  = 11
+	optVisibility      = 12
+	optVectorDimension = 13
+)
+
+// rawMeta is the optional metadata before it is dealt out to columns: entries
+// refer to the n-th column of their sort, and come in any order.
+type rawMeta struct {
+	signs              []byte
+	charsets, enumSets charsetList
+	names              []string
+	sets, enums        [][]string // not yet converted from their character set
+}
+
+// charsetList is either a default and exceptions, or one collation for each.
+type charsetList struct {
+	present  bool
+	fallback uint64
+	except   map[int]uint64
+	each     []uint64
+}
+
+func (l *charsetList) of(i int) (uint64, bool) {
+	if !l.present {
+		return 0, false
+	}
+	if l.each != nil {
+		if i >= len(l.each) {
+			return 0, false
+		}
+		return l.each[i], true
+	}
+	if v, ok := l.except[i]; ok {
+		return v, true
+	}
+	return l.fallback, true
+}
+
+// readOptional reads the entries behind the column list.
+func (m *tableMap) readOptional(c *cursor) error {
+	for c.left() > 0 {
+		typ := c.uint(1)
+		v := cursor{b: c.take(c.length())}
+		if c.bad {
+			break
+		}
+		m.readEntry(typ, &v)
+		if v.bad {
+			return fmt.Errorf("%w: metadata of type %d is cut short", ErrCorrupt, typ)
+		}
+	}
+	return c.failed("optional metadata")
+}
+
+func (m *tableMap) readEntry(typ uint64, v *cursor) {
+	switch typ {
+	case optSignedness:
+		m.raw.signs, m.hasSigns = v.take(v.left()), true
+	case optDefaultCharset:
+		m.raw.charsets.readDefault(v)
+	case optColumnCharset:
+		m.raw.charsets.readEach(v)
+	case optEnumSetDefault:
+		m.raw.enumSets.readDefault(v)
+	case optEnumSetCharset:
+		m.raw.enumSets.readEach(v)
+	case optColumnName:
+		for v.left() > 0 && !v.bad {
+			m.raw.names = append(m.raw.names, string(v.take(v.length())))
+		}
+	case optSetLabels:
+		m.raw.sets = readLabels(v)
+	case optEnumLabels:
+		m.raw.enums = readLabels(v)
+	case optSimpleKey:
+		m.key, m.hasKey = nil, true
+		for v.left() > 0 && !v.bad {
+			m.addKey(v.lenenc(), v)
+		}
+	case optPrefixKey:
+		m.key, m.hasKey = nil, true
+		for v.left() > 0 && !v.bad {
+			m.addKey(v.lenenc(), v)
+			v.lenenc() // how much of the column is in the key
+		}
+	case optVisibility, optGeometryType, optVectorDimension:
+		// Invisible columns are shown like others, and geometries and vectors tell it themselves.
+	}
+}
+
+func (m *tableMap) addKey(i uint64, v *cursor) {
+	if i >= uint64(len(m.columns)) {
+		v.bad = true
+		return
+	}
+	m.key = append(m.key, int(i))
+}
+
+func (l *charsetList) readDefault(v *cursor) {
+	*l = charsetList{present: true, fallback: v.lenenc()}
+	for v.left() > 0 && !v.bad {
+		if l.except == nil {
+			l.except = map[int]uint64{}
+		}
+		i := v.lenenc()
+		if i > maxColumns {
+			v.bad = true
+			return
+		}
+		l.except[int(i)] = v.lenenc()
+	}
+}
+
+func (l *charsetList) readEach(v *cursor) {
+	*l = charsetList{present: true, each: []uint64{}}
+	for v.left() > 0 && !v.bad {
+		l.each = append(l.each, v.lenenc())
+	}
+}
+
+func readLabels(v *cursor) [][]string {
+	lists := [][]string{}
+	for v.left() > 0 && !v.bad {
+		n := v.length() // each takes a byte or more
+		labels := make([]string, 0, n)
+		for range n {
+			labels = append(labels, string(v.take(v.length())))
+		}
+		lists = append(lists, labels)
+	}
+	return lists
+}
+
+// applyOptional deals the metadata out to the columns.
+func (m *tableMap) applyOptional() error {
+	if n := len(m.raw.names); n != 0 {
+		if n != len(m.columns) {
+			return fmt.Errorf("%w: %d names for %d columns", ErrCorrupt, n, len(m.columns))
+		}
+		m.hasNames = true
+	}
+	m.hasCharsets = m.raw.charsets.present
+	m.hasLabels = true
+	numbers, chars, enumSets, sets, enums := 0, 0, 0, 0, 0
+	for i := range m.columns {
+		col := &m.columns[i]
+		if m.hasNames {
+			col.Name = m.raw.names[i]
+			col.Hidden = hiddenName(col.Name, m.flavor)
+		}
+		switch {
+		case isNumber(col.Type):
+			if m.hasSigns {
+				if numbers/8 >= len(m.raw.signs) {
+					return fmt.Errorf("%w: signs for fewer columns than are numbers", ErrCorrupt)
+				}
+				col.Unsigned = m.raw.signs[numbers/8]&(0x80>>(numbers%8)) != 0
+			}
+			numbers++
+		case col.Type == mysql.MYSQL_TYPE_ENUM || col.Type == mysql.MYSQL_TYPE_SET:
+			col.Collation, _ = m.raw.enumSets.of(enumSets)
+			enumSets++
+			if col.Type == mysql.MYSQL_TYPE_SET {
+				col.Labels = m.labels(m.raw.sets, sets, col.Collation)
+				sets++
+			} else {
+				col.Labels = m.labels(m.raw.enums, enums, col.Collation)
+				enums++
+			}
+		case m.isCharacter(col.Type):
+			col.Collation, _ = m.raw.charsets.of(chars)
+			chars++
+		}
+		if isBlobLike(col.Type) {
+			col.Collation = 0
+		}
+	}
+	m.raw = rawMeta{}
+	return nil
+}
+
+// isCharacter tells whether a column has an entry among the collations. The
+// servers count geometry (MariaDB) and vector (MySQL) too.
+func (m *tableMap) isCharacter(typ byte) bool {
+	switch typ {
+	case mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BLOB,
+		typeBlobCompressed, typeVarcharCompressed:
+		return true
+	case mysql.MYSQL_TYPE_GEOMETRY:
+		return m.flavor == MariaDB
+	case mysql.MYSQL_TYPE_VECTOR:
+		return true
+	}
+	return false
+}
+
+// isBlobLike: types whose collation says nothing.
+func isBlobLike(typ byte) bool {
+	return typ == mysql.MYSQL_TYPE_GEOMETRY || typ == mysql.MYSQL_TYPE_VECTOR || typ == mysql.MYSQL_TYPE_JSON
+}
+
+func isNumber(typ byte) bool {
+	switch typ {
+	case mysql.MYSQL_TYPE_TINY, mysql.MYSQL_TYPE_SHORT, mysql.MYSQL_TYPE_INT24, mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_LONGLONG,
+		mysql.MYSQL_TYPE_DECIMAL, mysql.MYSQL_TYPE_NEWDECIMAL, mysql.MYSQL_TYPE_FLOAT, mysql.MYSQL_TYPE_DOUBLE, mysql.MYSQL_TYPE_YEAR:
+		return true
+	}
+	return false
+}
+
+// labels are the i-th list in UTF-8; nil, and hasLabels false, where the map does not hold them.
+func (m *tableMap) labels(lists [][]string, i int, collation uint64) []string {
+	if i >= len(lists) {
+		m.hasLabels = false
+		return nil
+	}
+	cs := charsetOf(collation)
+	if cs == nil || cs.kind == csUTF8 {
+		return lists[i]
+	}
+	out := make([]string, len(lists[i]))
+	for j, label := range lists[i] {
+		out[j] = string(cs.appendUTF8(nil, []byte(label)))
+	}
+	return out
+}
+
+// hiddenName tells the names of columns that servers make for themselves, which
+// information_schema does not list: for UNIQUE over long values and for functional indexes.
+func hiddenName(name string, flavor Flavor) bool {
+	if flavor == MariaDB {
+		return strings.HasPrefix(name, "DB_ROW_HASH_")
+	}
+	return strings.HasPrefix(name, "!hidden!")
+}

@@ -1,0 +1,284 @@
+package cdc
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/bits"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+	"github.com/klauspost/compress/zlib"
+)
+
+// Rows event types that go-mysql has no names for. MariaDB numbers them so for
+// row format 2, which it reserves but does not write.
+const (
+	mariaWriteCompressed2  = 169
+	mariaUpdateCompressed2 = 170
+	mariaDeleteCompressed2 = 171
+)
+
+// maxInflated bounds what a compressed event may unfold to: no server sends an
+// event of more than max_allowed_packet, whose greatest value this is.
+const maxInflated = 1 << 30
+
+// stmtEnd in rowsEvent.flags: the last rows event of its statement.
+const stmtEnd = 1
+
+// rowsEvent is a rows event being read. It and the images that next fills are
+// views of the event's bytes.
+type rowsEvent struct {
+	op     Op
+	id     uint64
+	flags  uint16
+	extras uint16 // binlog_row_value_options of a partial update, per row
+
+	columns       int
+	first, second rowColumns // of the before (or only) and the after image
+	partial       bool
+	compressed    bool
+
+	table *Table
+	rows  []byte // what is left to read
+	spare Image  // a before image that the caller did not ask for
+}
+
+// rowColumns says which columns the images of one side hold.
+type rowColumns struct {
+	bits  []byte
+	count int
+}
+
+func (rc *rowColumns) read(c *cursor, columns int) {
+	rc.bits = c.take((columns + 7) / 8)
+	rc.count = 0
+	for i, b := range rc.bits {
+		if rest := columns - 8*i; rest < 8 {
+			b &= 1<<rest - 1
+		}
+		rc.count += bits.OnesCount8(b)
+	}
+}
+
+// parseRows reads the head of a rows event: body is the event without its header
+// and checksum. Rows come after bind.
+func parseRows(eventType byte, body []byte) (rowsEvent, error) {
+	r := rowsEvent{}
+	version2, err := r.classify(replication.EventType(eventType))
+	if err != nil {
+		return r, err
+	}
+	c := cursor{b: body}
+	r.id = c.uint(6)
+	r.flags = uint16(c.uint(2))
+	if version2 {
+		c.skip(int(c.uint(2)) - 2) // partition ids and the like
+	}
+	columns := c.lenenc()
+	if columns > maxColumns {
+		return r, fmt.Errorf("%w: rows of %d columns", ErrCorrupt, columns)
+	}
+	r.columns = int(columns)
+	r.first.read(&c, r.columns)
+	if r.op == Update {
+		r.second.read(&c, r.columns)
+	}
+	if err := c.failed("rows event"); err != nil {
+		return r, err
+	}
+	r.rows = c.take(c.left())
+	if r.first.count == 0 && (r.op != Update || r.second.count == 0) {
+		// With binlog_row_image=MINIMAL an INSERT of nothing but defaults.
+		return r, fmt.Errorf("%w: its rows hold no column at all, so that not even their number is known; set binlog_row_image = FULL", ErrValue)
+	}
+	return r, nil
+}
+
+// classify sorts the event types out; anything but rows is a corrupt event here.
+func (r *rowsEvent) classify(typ replication.EventType) (version2 bool, err error) {
+	switch typ {
+	case replication.WRITE_ROWS_EVENTv1, replication.WRITE_ROWS_EVENTv2, replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, mariaWriteCompressed2:
+		r.op = Insert
+	case replication.UPDATE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv2, replication.PARTIAL_UPDATE_ROWS_EVENT,
+		replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1, mariaUpdateCompressed2:
+		r.op = Update
+	case replication.DELETE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv2, replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1, mariaDeleteCompressed2:
+		r.op = Delete
+	default:
+		return false, fmt.Errorf("%w: %s (%d) is no rows event that rowcast knows", ErrValue, typ, byte(typ))
+	}
+	switch typ {
+	case replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1:
+		r.compressed = true
+	case mariaWriteCompressed2, mariaUpdateCompressed2, mariaDeleteCompressed2:
+		r.compressed, version2 = true, true
+	case replication.WRITE_ROWS_EVENTv2, replication.UPDATE_ROWS_EVENTv2, replication.DELETE_ROWS_EVENTv2:
+		version2 = true
+	case replication.PARTIAL_UPDATE_ROWS_EVENT:
+		r.partial, version2 = true, true
+	}
+	return version2, nil
+}
+
+// tableID is the number by which the event refers to its table map.
+func (r *rowsEvent) tableID() uint64 { return r.id }
+
+// endsStatement tells whether no further rows of the statement follow.
+func (r *rowsEvent) endsStatement() bool { return r.flags&stmtEnd != 0 }
+
+// bind says whose rows these are. z may be nil; it keeps the buffers into which
+// MariaDB's compressed events are unfolded, and belongs to one event at a time.
+func (r *rowsEvent) bind(t *Table, z *inflater) error {
+	if len(t.Columns) != r.columns {
+		return fmt.Errorf("%w: rows of %d columns for %s, which has %d", ErrCorrupt, r.columns, t, len(t.Columns))
+	}
+	for i := range t.plans {
+		if p := &t.plans[i]; p.walk == walkUnknown {
+			return fmt.Errorf("%w: %s: column %s: %s", ErrValue, t, t.Columns[i].Name, p.reason)
+		}
+	}
+	r.table = t
+	if !r.compressed {
+		return nil
+	}
+	if z == nil {
+		z = &inflater{}
+	}
+	rows, err := z.inflate(r.rows)
+	if err != nil {
+		return fmt.Errorf("rows of %s: %w", t, err)
+	}
+	r.rows, r.compressed = rows, false
+	return nil
+}
+
+// next reads one change into the images, which are overwritten. An insert fills
+// after, a delete before, an update both; either may be nil. ok is false behind
+// the last row. The images refer to the event's bytes.
+func (r *rowsEvent) next(before, after *Image) (ok bool, err error) {
+	if len(r.rows) == 0 {
+		return false, nil
+	}
+	if before == nil && r.op != Insert {
+		before = &r.spare
+	}
+	switch r.op {
+	case Insert:
+		if after == nil {
+			after = &r.spare
+		}
+		r.rows, err = after.read(r.table, &r.first, r.rows)
+	case Delete:
+		r.rows, err = before.read(r.table, &r.first, r.rows)
+	case Update:
+		if r.rows, err = before.read(r.table, &r.first, r.rows); err != nil {
+			break
+		}
+		if after == nil {
+			after = &Image{}
+		}
+		if r.partial {
+			r.rows, err = after.readPartial(r.table, &r.second, r.rows, before)
+		} else {
+			r.rows, err = after.read(r.table, &r.second, r.rows)
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("rows of %s: %w", r.table, err)
+	}
+	return true, nil
+}
+
+// readPartial reads the after image of a PARTIAL_UPDATE_ROWS event, whose JSON
+// columns may hold changes to the before image instead of a value.
+func (im *Image) readPartial(t *Table, rc *rowColumns, b []byte, before *Image) ([]byte, error) {
+	const partialJSON = 1
+	c := cursor{b: b}
+	if c.lenenc()&partialJSON == 0 {
+		if c.bad {
+			return nil, c.failed("row")
+		}
+		return im.read(t, rc, b[c.at:])
+	}
+	documents := 0
+	for i := range t.Columns {
+		if t.Columns[i].Type == mysql.MYSQL_TYPE_JSON {
+			documents++
+		}
+	}
+	changed := c.take((documents + 7) / 8)
+	if c.bad {
+		return nil, c.failed("row")
+	}
+	rest, err := im.read(t, rc, b[c.at:])
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for i := range t.Columns {
+		if t.Columns[i].Type != mysql.MYSQL_TYPE_JSON {
+			continue
+		}
+		if changed[n/8]&(1<<(n%8)) != 0 && im.cells[i].n <= maxCell {
+			im.patch(i, before)
+		}
+		n++
+	}
+	return rest, nil
+}
+
+// inflater unfolds MariaDB's compressed rows events, reusing its buffers.
+type inflater struct {
+	in  bytes.Reader
+	z   io.ReadCloser
+	out []byte
+}
+
+// inflate undoes MariaDB's compression: a byte with the algorithm and the number
+// of length bytes, the length, big-endian, then a zlib stream.
+func (f *inflater) inflate(b []byte) ([]byte, error) {
+	c := cursor{b: b}
+	head := c.uint(1)
+	size := uintBE(c.take(int(head & 7)))
+	if c.bad || head&7 == 0 || head&7 > 4 || head&0x70 != 0 || size > maxInflated {
+		return nil, fmt.Errorf("%w: the head of a compressed event is %x", ErrCorrupt, b[:min(len(b), 5)])
+	}
+	f.in.Reset(c.take(c.left()))
+	var err error
+	if f.z == nil {
+		f.z, err = zlib.NewReader(&f.in)
+	} else {
+		err = f.z.(zlib.Resetter).Reset(&f.in, nil)
+	}
+	if err == nil {
+		err = f.fill(int(size))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: unfold a compressed event: %w", ErrCorrupt, err)
+	}
+	return f.out, nil
+}
+
+// fill reads exactly size bytes, growing as they come: a forged length alone
+// must not make us allocate.
+func (f *inflater) fill(size int) error {
+	f.out = f.out[:0]
+	for len(f.out) < size {
+		if len(f.out) == cap(f.out) {
+			grown := make([]byte, len(f.out), min(size, max(64<<10, 2*cap(f.out))))
+			copy(grown, f.out)
+			f.out = grown
+		}
+		n, err := f.z.Read(f.out[len(f.out):min(size, cap(f.out))])
+		f.out = f.out[:len(f.out)+n]
+		if err != nil && len(f.out) < size {
+			return fmt.Errorf("%d of %d bytes: %w", len(f.out), size, err)
+		}
+	}
+	// The end of the stream, where its own checksum is compared.
+	if n, err := f.z.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		return fmt.Errorf("more than %d bytes, or a wrong checksum: %v", size, err)
+	}
+	return nil
+}

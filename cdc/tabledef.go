@@ -1,0 +1,311 @@
+package cdc
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+// TableDef is a table as information_schema describes it now. It gives names and
+// the like to events that do not carry them.
+type TableDef struct {
+	Flavor       Flavor
+	Schema, Name string
+	Columns      []ColumnDef // in ordinal order, invisible ones too
+	Key          []int       // primary key: indexes into Columns, in key order
+	// Trailing columns that the server keeps for itself and does not list.
+	hashKeys  int  // MariaDB: UNIQUE over long values
+	versioned bool // MariaDB: system versioning without columns of its own
+}
+
+// ColumnDef is one column of a TableDef.
+type ColumnDef struct {
+	Name       string
+	DataType   string // "varchar"
+	ColumnType string // "varchar(20)"
+	Charset    string // "" where the type has none
+	Collation  string
+	Extra      string   // "auto_increment", "STORED GENERATED", "INVISIBLE"…
+	Labels     []string // of ENUM and SET
+	JSONCheck  bool     // MariaDB: the column is declared JSON, or has exactly that check
+
+	collation        uint64 // number of Collation
+	octets           int    // most bytes of a string
+	precision, scale int    // of DECIMAL, in digits; of a temporal type precision is its fraction digits
+}
+
+// Generated tells whether the column's value is computed by the server.
+func (c *ColumnDef) Generated() bool { return strings.Contains(strings.ToUpper(c.Extra), "GENERATED") }
+
+// Invisible tells whether SELECT * leaves the column out.
+func (c *ColumnDef) Invisible() bool { return strings.Contains(strings.ToUpper(c.Extra), "INVISIBLE") }
+
+// LoadTableDef asks the server for a table. Where there is none, or it is a view,
+// the error wraps ErrNoTable. The account needs some privilege on the table:
+// information_schema lists no others.
+func LoadTableDef(c *client.Conn, flavor Flavor, schema, table string) (*TableDef, error) {
+	defs, err := loadDefs(c, flavor, "=", schema, table)
+	if err != nil {
+		return nil, fmt.Errorf("load the definition of %s.%s: %w", schema, table, err)
+	}
+	if len(defs) == 0 {
+		return nil, fmt.Errorf("%w: %s.%s; check the name, and that the account may SELECT from it", ErrNoTable, schema, table)
+	}
+	return defs[0], nil
+}
+
+// LoadTableDefs asks for all tables whose schema and name match, * standing for
+// any characters. None is no error.
+func LoadTableDefs(c *client.Conn, flavor Flavor, schema, table string) ([]*TableDef, error) {
+	like := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`, `*`, `%`)
+	defs, err := loadDefs(c, flavor, "LIKE", like.Replace(schema), like.Replace(table))
+	if err != nil {
+		return nil, fmt.Errorf("load the definitions of %s.%s: %w", schema, table, err)
+	}
+	return defs, nil
+}
+
+func loadDefs(c *client.Conn, flavor Flavor, op, schema, table string) ([]*TableDef, error) {
+	// Labels hold any character, whatever the connection was opened with.
+	if _, err := c.Execute("SET NAMES utf8mb4"); err != nil {
+		return nil, err
+	}
+	d := &defLoader{c: c, flavor: flavor, op: op, schema: schema, table: table, byName: map[[2]string]*TableDef{}}
+	for _, step := range []func() error{d.tables, d.columns, d.keys, d.checks, d.hashes} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	for _, def := range d.defs {
+		def.versioned = def.versioned && !def.listsVersions()
+	}
+	return d.defs, nil
+}
+
+// defLoader runs the queries, which all ask for the same tables.
+type defLoader struct {
+	c                 *client.Conn
+	flavor            Flavor
+	op, schema, table string
+	defs              []*TableDef
+	byName            map[[2]string]*TableDef
+}
+
+// each runs a query whose first two columns are a table's schema and name; %s
+// stands for the condition on them.
+func (d *defLoader) each(sql, prefix string, row func(def *TableDef, text func(int) string, number func(int) int) error) error {
+	where := fmt.Sprintf("%[1]sTABLE_SCHEMA %[2]s ? AND %[1]sTABLE_NAME %[2]s ?", prefix, d.op)
+	r, err := d.c.Execute(fmt.Sprintf(sql, where), d.schema, d.table)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for i := range r.Values {
+		text := func(j int) string {
+			s, _ := r.GetString(i, j)
+			return s
+		}
+		number := func(j int) int {
+			if null, err := r.IsNull(i, j); null || err != nil {
+				return 0
+			}
+			n, _ := r.GetUint(i, j)
+			return int(min(n, 1<<40))
+		}
+		def := d.byName[[2]string{text(0), text(1)}]
+		if err := row(def, text, number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *defLoader) tables() error {
+	return d.each(`SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES
+		WHERE %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_SCHEMA, TABLE_NAME`, "",
+		func(_ *TableDef, text func(int) string, _ func(int) int) error {
+			def := &TableDef{Flavor: d.flavor, Schema: text(0), Name: text(1), versioned: text(2) == "SYSTEM VERSIONED"}
+			d.defs = append(d.defs, def)
+			d.byName[[2]string{def.Schema, def.Name}] = def
+			return nil
+		})
+}
+
+func (d *defLoader) columns() error {
+	return d.each(`SELECT C.TABLE_SCHEMA, C.TABLE_NAME, C.COLUMN_NAME, C.DATA_TYPE, C.COLUMN_TYPE, C.CHARACTER_SET_NAME, C.COLLATION_NAME,
+		C.EXTRA, L.ID, C.CHARACTER_OCTET_LENGTH, C.NUMERIC_PRECISION, C.NUMERIC_SCALE, C.DATETIME_PRECISION
+		FROM information_schema.COLUMNS C LEFT JOIN information_schema.COLLATIONS L ON L.COLLATION_NAME = C.COLLATION_NAME
+		WHERE %s ORDER BY C.TABLE_SCHEMA, C.TABLE_NAME, C.ORDINAL_POSITION`, "C.",
+		func(def *TableDef, text func(int) string, number func(int) int) error {
+			if def == nil { // a view, or a table made a moment ago
+				return nil
+			}
+			c := ColumnDef{Name: text(2), DataType: strings.ToLower(text(3)), ColumnType: text(4), Charset: text(5), Collation: text(6),
+				Extra: text(7), collation: uint64(number(8)), octets: number(9), precision: number(10), scale: number(11)}
+			if c.collation == 0 {
+				c.collation = defaultCollation(c.Charset)
+			}
+			switch c.DataType {
+			case "time", "datetime", "timestamp":
+				c.precision = number(12)
+			case "enum", "set":
+				labels, err := parseLabels(c.ColumnType)
+				if err != nil {
+					return fmt.Errorf("column %s: %w", c.Name, err)
+				}
+				c.Labels = labels
+			}
+			def.Columns = append(def.Columns, c)
+			return nil
+		})
+}
+
+func (d *defLoader) keys() error {
+	return d.each(`SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS
+		WHERE %s AND INDEX_NAME = 'PRIMARY' ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX`, "",
+		func(def *TableDef, text func(int) string, _ func(int) int) error {
+			if def == nil {
+				return nil
+			}
+			if i := def.find(text(2)); i >= 0 {
+				def.Key = append(def.Key, i)
+			}
+			return nil
+		})
+}
+
+// checks finds MariaDB's JSON columns, which are LONGTEXT with a check.
+func (d *defLoader) checks() error {
+	if d.flavor != MariaDB {
+		return nil
+	}
+	return d.each("SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CHECK_CLAUSE FROM (SELECT CONSTRAINT_SCHEMA, CONSTRAINT_SCHEMA AS TABLE_SCHEMA, TABLE_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS) AS K WHERE %s", "",
+		func(def *TableDef, text func(int) string, _ func(int) int) error {
+			if def == nil {
+				return nil
+			}
+			for i := range def.Columns {
+				c := &def.Columns[i]
+				if c.DataType == "longtext" && strings.EqualFold(text(2), "json_valid("+quoteName(c.Name)+")") {
+					c.JSONCheck = true
+				}
+			}
+			return nil
+		})
+}
+
+// hashes counts the hidden columns behind MariaDB's UNIQUE over long values.
+func (d *defLoader) hashes() error {
+	if d.flavor != MariaDB {
+		return nil
+	}
+	return d.each(`SELECT TABLE_SCHEMA, TABLE_NAME, COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS
+		WHERE %s AND INDEX_TYPE = 'HASH' AND NON_UNIQUE = 0 GROUP BY TABLE_SCHEMA, TABLE_NAME`, "",
+		func(def *TableDef, _ func(int) string, number func(int) int) error {
+			if def != nil {
+				def.hashKeys = number(2)
+			}
+			return nil
+		})
+}
+
+func (d *TableDef) find(name string) int {
+	for i := range d.Columns {
+		if strings.EqualFold(d.Columns[i].Name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// listsVersions tells whether the columns of a system-versioned table are ordinary ones.
+func (d *TableDef) listsVersions() bool {
+	for i := range d.Columns {
+		if strings.Contains(strings.ToUpper(d.Columns[i].Extra), "ROW START") {
+			return true
+		}
+	}
+	return false
+}
+
+func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// parseLabels takes apart enum('a','it”s').
+func parseLabels(columnType string) ([]string, error) {
+	open := strings.IndexByte(columnType, '(')
+	if open < 0 {
+		return nil, fmt.Errorf("%w: no labels in %q", ErrValue, columnType)
+	}
+	rest := columnType[open+1:]
+	var labels []string
+	for {
+		if rest == "" || rest[0] != '\'' {
+			return nil, fmt.Errorf("%w: no labels in %q", ErrValue, columnType)
+		}
+		var label []byte
+		i := 1
+		for ; i < len(rest); i++ {
+			if rest[i] == '\'' {
+				if i+1 >= len(rest) || rest[i+1] != '\'' {
+					break
+				}
+				i++
+			}
+			label = append(label, rest[i])
+		}
+		if i+1 >= len(rest) {
+			return nil, fmt.Errorf("%w: no labels in %q", ErrValue, columnType)
+		}
+		labels = append(labels, string(label))
+		if rest[i+1] == ')' {
+			return labels, nil
+		}
+		rest = rest[i+2:]
+	}
+}
+
+// Table is the table as a binlog would show it, from the definition alone.
+func (d *TableDef) Table() *Table {
+	t := &Table{Schema: d.Schema, Name: d.Name, Key: append([]int(nil), d.Key...), Columns: make([]Column, len(d.Columns))}
+	for i := range d.Columns {
+		t.Columns[i] = d.Columns[i].column()
+	}
+	return newTable(t)
+}
+
+// column is the column as a binlog would show it.
+func (c *ColumnDef) column() Column {
+	col := Column{Name: c.Name, Labels: c.Labels, Unsigned: c.unsigned()}
+	col.Type, col.Meta = c.binlogType()
+	col.Kind = c.kind()
+	switch col.Type {
+	case mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET,
+		typeBlobCompressed, typeVarcharCompressed:
+		if col.Collation = c.collation; col.Collation == 0 {
+			col.Collation = binaryCollation
+		}
+	}
+	return col
+}
+
+func (c *ColumnDef) unsigned() bool {
+	return c.DataType == "year" || strings.Contains(c.ColumnType, " unsigned") && c.DataType != "enum" && c.DataType != "set"
+}
+
+func (c *ColumnDef) kind() Kind {
+	switch c.DataType {
+	case "uuid":
+		return UUID
+	case "inet4":
+		return INET4
+	case "inet6":
+		return INET6
+	case "longtext":
+		if c.JSONCheck {
+			return JSONText
+		}
+	}
+	return Plain
+}

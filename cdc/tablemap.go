@@ -1,0 +1,236 @@
+package cdc
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+// Types that MariaDB logs for its COMPRESSED columns.
+const (
+	typeBlobCompressed    = 140
+	typeVarcharCompressed = 141
+)
+
+// maxColumns is what both servers allow in one table, and more.
+const maxColumns = 4096 + 64
+
+// tableMap is a TABLE_MAP event, parsed. It refers to nothing of the event's bytes.
+type tableMap struct {
+	id           uint64
+	flavor       Flavor
+	schema, name string
+	columns      []Column // Name is "" without names
+	nullable     []byte   // bitmap
+	key          []int
+	raw          rawMeta
+	// What the optional metadata held.
+	hasSigns, hasNames, hasKey, hasLabels, hasCharsets bool
+}
+
+// tableMapName reads no more than the table's id and name, without allocating.
+func tableMapName(body []byte) (id uint64, schema, table []byte, err error) {
+	c := cursor{b: body}
+	id = c.uint(6)
+	c.skip(2) // flags
+	schema = c.take(int(c.uint(1)))
+	c.skip(1) // a zero byte
+	table = c.take(int(c.uint(1)))
+	c.skip(1)
+	return id, schema, table, c.failed("table map")
+}
+
+// parseTableMap reads a TABLE_MAP event: body is the event without its header and
+// checksum. Its errors wrap ErrCorrupt, or ErrValue for a type that is not known.
+func parseTableMap(body []byte, flavor Flavor) (*tableMap, error) {
+	id, schema, name, err := tableMapName(body)
+	if err != nil {
+		return nil, err
+	}
+	m := &tableMap{id: id, flavor: flavor, schema: string(schema), name: string(name)}
+	fail := func(err error) (*tableMap, error) {
+		return nil, fmt.Errorf("table map of %s.%s: %w", m.schema, m.name, err)
+	}
+	c := cursor{b: body, at: 6 + 2 + 1 + len(schema) + 1 + 1 + len(name) + 1}
+	count := c.lenenc()
+	if count > maxColumns {
+		return fail(fmt.Errorf("%w: %d columns", ErrCorrupt, count))
+	}
+	types := c.take(int(count))
+	metas := cursor{b: c.take(c.length())}
+	m.nullable = append([]byte(nil), c.take((int(count)+7)/8)...)
+	if err := c.failed("column list"); err != nil {
+		return fail(err)
+	}
+	m.columns = make([]Column, count)
+	for i, typ := range types {
+		if err := m.columns[i].readMeta(typ, &metas); err != nil {
+			return fail(fmt.Errorf("column %d: %w", i+1, err))
+		}
+	}
+	if err := metas.failed("column metadata"); err != nil {
+		return fail(err)
+	}
+	if err := m.readOptional(&c); err != nil {
+		return fail(err)
+	}
+	if err := m.applyOptional(); err != nil {
+		return fail(err)
+	}
+	return m, nil
+}
+
+// readMeta sets the column's real type and its metadata, whose length in the event follows from the type.
+func (col *Column) readMeta(typ byte, c *cursor) error {
+	col.Type = typ
+	switch typ {
+	case mysql.MYSQL_TYPE_STRING:
+		real, length := byte(c.uint(1)), uint16(c.uint(1))
+		switch real {
+		case mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET:
+			col.Type, col.Meta = real, length
+		default:
+			// Lengths over 255 borrow two bits of the type, inverted.
+			col.Meta = length | (uint16(real)&0x30^0x30)<<4
+			if real|0x30 != mysql.MYSQL_TYPE_STRING && real != 0 {
+				return fmt.Errorf("%w: a string of type %d", ErrCorrupt, real)
+			}
+		}
+	case mysql.MYSQL_TYPE_NEWDECIMAL:
+		precision, scale := uint16(c.uint(1)), uint16(c.uint(1))
+		if c.bad || scale > precision || precision == 0 || precision > 81 {
+			return fmt.Errorf("%w: DECIMAL(%d,%d)", ErrCorrupt, precision, scale)
+		}
+		col.Meta = precision<<8 | scale
+	case mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_VARCHAR, typeVarcharCompressed:
+		col.Meta = uint16(c.uint(2))
+	case mysql.MYSQL_TYPE_BIT:
+		col.Meta = uint16(c.uint(2))
+		if w := bitWidth(col.Meta); w < 1 || w > 64 {
+			return fmt.Errorf("%w: BIT(%d)", ErrCorrupt, w)
+		}
+	case mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_GEOMETRY, mysql.MYSQL_TYPE_VECTOR, mysql.MYSQL_TYPE_JSON, typeBlobCompressed:
+		col.Meta = uint16(c.uint(1))
+		if col.Meta < 1 || col.Meta > 4 {
+			return fmt.Errorf("%w: %s with a length of %d bytes", ErrCorrupt, typeName(typ, true), col.Meta)
+		}
+	case mysql.MYSQL_TYPE_DOUBLE, mysql.MYSQL_TYPE_FLOAT:
+		col.Meta = uint16(c.uint(1))
+	case mysql.MYSQL_TYPE_TIME2, mysql.MYSQL_TYPE_DATETIME2, mysql.MYSQL_TYPE_TIMESTAMP2:
+		if col.Meta = uint16(c.uint(1)); col.Meta > 6 {
+			return fmt.Errorf("%w: %d fraction digits", ErrCorrupt, col.Meta)
+		}
+	case mysql.MYSQL_TYPE_TINY, mysql.MYSQL_TYPE_SHORT, mysql.MYSQL_TYPE_INT24, mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_LONGLONG,
+		mysql.MYSQL_TYPE_NULL, mysql.MYSQL_TYPE_TIMESTAMP, mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_TIME,
+		mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_YEAR, mysql.MYSQL_TYPE_NEWDATE:
+		// These have none.
+	default:
+		return fmt.Errorf("%w: its type is %d, which rowcast does not know", ErrValue, typ)
+	}
+	if (col.Type == mysql.MYSQL_TYPE_ENUM && col.Meta != 1 && col.Meta != 2) || (col.Type == mysql.MYSQL_TYPE_SET && (col.Meta < 1 || col.Meta > 8)) {
+		return fmt.Errorf("%w: %s of %d bytes", ErrCorrupt, typeName(col.Type, false), col.Meta)
+	}
+	return nil
+}
+
+func bitWidth(meta uint16) int { return int(meta>>8)*8 + int(meta&0xff) }
+
+// cursor reads the parts of an event; going past the end sets bad and reads zeros.
+type cursor struct {
+	b   []byte
+	at  int
+	bad bool
+}
+
+func (c *cursor) left() int { return len(c.b) - c.at }
+
+func (c *cursor) take(n int) []byte {
+	if c.bad || n < 0 || n > c.left() {
+		c.bad = true
+		return nil
+	}
+	c.at += n
+	return c.b[c.at-n : c.at : c.at]
+}
+
+func (c *cursor) skip(n int) { c.take(n) }
+
+// uint reads n bytes, little-endian.
+func (c *cursor) uint(n int) (v uint64) {
+	for i, b := range c.take(n) {
+		v |= uint64(b) << (8 * i)
+	}
+	return v
+}
+
+// lenenc reads MySQL's length-encoded integer.
+func (c *cursor) lenenc() uint64 {
+	switch first := c.uint(1); first {
+	case 0xfc:
+		return c.uint(2)
+	case 0xfd:
+		return c.uint(3)
+	case 0xfe:
+		return c.uint(8)
+	case 0xfb, 0xff:
+		c.bad = true
+		return 0
+	default:
+		return first
+	}
+}
+
+// length is lenenc as the length of something that follows.
+func (c *cursor) length() int {
+	n := c.lenenc()
+	if n > uint64(c.left()) {
+		c.bad = true
+		return 0
+	}
+	return int(n)
+}
+
+func (c *cursor) failed(what string) error {
+	if c.bad {
+		return fmt.Errorf("%w: the %s is cut short", ErrCorrupt, what)
+	}
+	return nil
+}
+
+// uintLE reads a little-endian integer of len(b) ≤ 8 bytes.
+func uintLE(b []byte) (v uint64) {
+	switch len(b) {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b))
+	case 8:
+		return binary.LittleEndian.Uint64(b)
+	}
+	for i, x := range b {
+		v |= uint64(x) << (8 * i)
+	}
+	return v
+}
+
+// uintBE reads a big-endian integer of len(b) ≤ 8 bytes.
+func uintBE(b []byte) (v uint64) {
+	for _, x := range b {
+		v = v<<8 | uint64(x)
+	}
+	return v
+}
+
+// Sentinels of the decoder; the text that wraps them names table, column and type.
+var (
+	// ErrValue: a value or a column can't be decoded.
+	ErrValue = errors.New("can't be decoded")
+	// ErrSchema: the event is of an older or newer form of the table than the database has.
+	ErrSchema = errors.New("the table's definition does not fit the event")
+	// ErrNoTable: the database has no such table.
+	ErrNoTable = errors.New("no such table")
+)
