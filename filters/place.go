@@ -1,0 +1,86 @@
+package filters
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// place finds a word in what was written, outside quotes, and points at it.
+// The parser keeps no positions.
+func place(source, word string) string {
+	lower, word := strings.ToLower(source), strings.ToLower(word)
+	var quote byte
+	for i := 0; i < len(lower); i++ {
+		c := lower[i]
+		switch {
+		case quote != 0:
+			if c == '\\' && quote != '`' {
+				i++
+			} else if c == quote {
+				quote = 0
+			}
+			continue
+		case strings.HasPrefix(lower[i:], word) && (i == 0 || !wordByte(lower[i-1]) || !wordByte(word[0])) &&
+			(i+len(word) >= len(lower) || !wordByte(lower[i+len(word)]) || !wordByte(word[len(word)-1])):
+			return mark(source, i, i+len(word))
+		case c == '\'' || c == '"' || c == '`':
+			quote = c
+			if c == '`' && strings.HasPrefix(lower[i+1:], word+"`") {
+				return mark(source, i, i+len(word)+2)
+			}
+		}
+	}
+	return ""
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 0x80
+}
+
+// mark says where source[from:to] is and shows it between ▸ and ◂, with what
+// stands around it.
+func mark(source string, from, to int) string {
+	const around = 24
+	line := 1 + strings.Count(source[:from], "\n")
+	col := 1 + len([]rune(source[strings.LastIndexByte(source[:from], '\n')+1:from]))
+	to = min(to, from+around, len(source))
+	start, end := max(from-around, 0), min(to+around, len(source))
+	before, inside, after := source[start:from], source[from:to], source[to:end]
+	if start > 0 {
+		before = "…" + before
+	}
+	if end < len(source) {
+		after += "…"
+	}
+	text := strings.ToValidUTF8(before+"▸"+inside+"◂"+after, "")
+	text = strings.Join(strings.Fields(text), " ")
+	if line > 1 {
+		return fmt.Sprintf(" (line %d, column %d: %s)", line, col, text)
+	}
+	return fmt.Sprintf(" (at character %d: %s)", col, text)
+}
+
+// maxDepth bounds what nests: the parser and the compiler recurse.
+const maxDepth = 200
+
+// checkDepth counts brackets and prefix operators before anything recurses.
+func checkDepth(source string) error {
+	depth, prefixes := 0, 0
+	for i, c := range []byte(source) {
+		switch c {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case '-', '!', '~', '+':
+			prefixes++
+		case 0:
+			return errors.New("it holds a NUL byte")
+		}
+		if depth > maxDepth || prefixes > 20*maxDepth {
+			return fmt.Errorf("it nests too deeply%s", mark(source, i, i+1))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package filters
+
+import (
+	"fmt"
+
+	"vitess.io/vitess/go/sqltypes"
+
+	"rowcast/cdc"
+)
+
+// Emit takes what one change is to one stream. data is the payload as it goes
+// behind "data:", line breaks included, valid until Emit returns; event is "" for
+// none. A frame is for a subscription whose binding has this key, if it has one,
+// and whose Match(tag) is true; key "" and tag nil are for all. err says that the
+// change can't be rendered for this stream, which must be told of the loss.
+type Emit = func(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error)
+
+// side is one of a change's two images.
+const (
+	before = 0
+	after  = 1
+)
+
+// want is what a frame asks of a binding's verdict on one side.
+type want uint8
+
+const (
+	either want = iota
+	matching
+	missing
+)
+
+// frameTag is what a binding's clauses need to know of a change. It is
+// immutable and may be kept.
+type frameTag struct {
+	pred *predicate
+	only string // the ID of the one binding that it is for
+	rows [2][]sqltypes.Value
+	want [2]want
+}
+
+// Render hands what a change is to each stream that publishes its table to
+// emit, in the order of the config. It is safe for concurrent use.
+//
+// A stream with parameters may get up to three variants of one update, of which
+// each binding matches one at most: to some the row comes, to some it goes, to
+// some it changes.
+func (s *Set) Render(c *cdc.Change, emit Emit) {
+	plans := s.plansOf(c.Table)
+	if len(plans) == 0 {
+		return
+	}
+	sc := s.scratch.Get().(*scratch)
+	defer s.release(sc)
+	for _, p := range plans {
+		if !p.rule.yields(c.Op) {
+			continue
+		}
+		if err := sc.render(p, c, emit); err != nil {
+			emit(p.rule.index, c.Op, "", nil, "", nil, err)
+		}
+	}
+}
+
+func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
+	switch {
+	case p.err != nil:
+		return p.err
+	case p.pred == nil:
+		return sc.send(p, c, c.Op, "", nil, emit)
+	}
+	sc.eval.reset()
+	var rows [2][]sqltypes.Value // nil: there is no such image, or it fails the static clauses
+	for side, im := range [2]*cdc.Image{c.Before, c.After} {
+		if im == nil {
+			continue
+		}
+		row, err := sc.eval.load(side, p.pred, im)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.rule, err)
+		}
+		v, err := sc.eval.test(p.pred.static, row)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.rule, err)
+		}
+		if v == isTrue {
+			rows[side] = row
+		}
+	}
+	if len(p.rule.params) > 0 {
+		return sc.renderBound(p, c, rows, emit)
+	}
+	return sc.send(p, c, become(rows[before] != nil, rows[after] != nil), "", nil, emit)
+}
+
+// become is what a change is to who sees only rows that match; 0: nothing.
+func become(before, after bool) cdc.Op {
+	switch {
+	case before && after:
+		return cdc.Update
+	case after:
+		return cdc.Insert
+	case before:
+		return cdc.Delete
+	}
+	return 0
+}
+
+// send renders a change as op, if the stream has that.
+func (sc *scratch) send(p *plan, c *cdc.Change, op cdc.Op, key string, tag any, emit Emit) error {
+	if !p.rule.on[op] {
+		return nil
+	}
+	data, err := sc.payload(p, c, op)
+	if err != nil {
+		return err
+	}
+	emit(p.rule.index, op, p.event[op], data, key, tag, nil)
+	return nil
+}
+
+// renderBound renders a change for subscriptions that differ in parameters.
+func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2][]sqltypes.Value, emit Emit) error {
+	var keys [2]string
+	for side, row := range rows {
+		if row == nil {
+			continue
+		}
+		var ok bool
+		if sc.key, ok = p.pred.appendKey(sc.key[:0], row); !ok {
+			rows[side] = nil
+			continue
+		}
+		if side == after && keys[before] == string(sc.key) {
+			keys[after] = keys[before]
+		} else {
+			keys[side] = string(sc.key)
+		}
+	}
+	if rows[before] == nil && rows[after] == nil {
+		return sc.renderOthers(p, c, emit)
+	}
+	if rows[before] == nil || rows[after] == nil || keys[before] != keys[after] {
+		// To each of the two keys there is one row only.
+		if rows[before] != nil {
+			if err := sc.send(p, c, cdc.Delete, keys[before], p.pred.tag(rows, matching, either), emit); err != nil {
+				return err
+			}
+		}
+		if rows[after] != nil {
+			if err := sc.send(p, c, cdc.Insert, keys[after], p.pred.tag(rows, either, matching), emit); err != nil {
+				return err
+			}
+		}
+		return sc.renderOthers(p, c, emit)
+	}
+	if err := sc.send(p, c, cdc.Update, keys[after], p.pred.tag(rows, matching, matching), emit); err != nil {
+		return err
+	}
+	if len(p.pred.residual) > 0 {
+		if err := sc.send(p, c, cdc.Insert, keys[after], p.pred.tag(rows, missing, matching), emit); err != nil {
+			return err
+		}
+		if err := sc.send(p, c, cdc.Delete, keys[after], p.pred.tag(rows, matching, missing), emit); err != nil {
+			return err
+		}
+	}
+	return sc.renderOthers(p, c, emit)
+}
+
+// renderOthers renders a change for the bindings whose key has another form.
+func (sc *scratch) renderOthers(p *plan, c *cdc.Change, emit Emit) error {
+	for _, b := range p.rule.live.others(p.pred.shape) {
+		var match [2]bool
+		for side, im := range [2]*cdc.Image{c.Before, c.After} {
+			if im == nil {
+				continue
+			}
+			v, err := b.whole(&sc.eval, p.pred, sc.eval.rows[side])
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.rule, err)
+			}
+			match[side] = v == isTrue
+		}
+		tag := &frameTag{pred: p.pred, only: b.id}
+		if err := sc.send(p, c, become(match[before], match[after]), b.key, tag, emit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tag copies the values that bindings need; nil where a look-up decides alone.
+func (p *predicate) tag(rows [2][]sqltypes.Value, wants ...want) any {
+	if len(p.residual) == 0 {
+		return nil
+	}
+	t := &frameTag{pred: p, want: [2]want(wants)}
+	for side, row := range rows {
+		if row != nil && t.want[side] != either {
+			t.rows[side] = p.keep(row)
+		}
+	}
+	return t
+}
+
+// keep copies a row, of which the values refer to the event's bytes; those that
+// only other clauses name are left out.
+func (p *predicate) keep(row []sqltypes.Value) []sqltypes.Value {
+	size := 0
+	for i, v := range row {
+		if p.needed[i] {
+			size += v.Len()
+		}
+	}
+	buf := make([]byte, 0, size)
+	kept := make([]sqltypes.Value, len(row))
+	for i, v := range row {
+		if p.needed[i] && !v.IsNull() {
+			start := len(buf)
+			buf = append(buf, v.Raw()...)
+			kept[i] = sqltypes.MakeTrusted(v.Type(), buf[start:len(buf):len(buf)])
+		}
+	}
+	return kept
+}

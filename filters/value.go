@@ -1,0 +1,111 @@
+package filters
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"vitess.io/vitess/go/vt/sqlparser"
+)
+
+var (
+	wholeNumber   = regexp.MustCompile(`^[+-]?[0-9]+$`)
+	decimalNumber = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
+	dateText      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	datetimeText  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?$`)
+	timeText      = regexp.MustCompile(`^-?[0-9]{1,3}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?$`)
+)
+
+// value is a text as it is compared with the column: a number exactly where
+// the column is one, and a date only if it is one. The servers would go on with
+// a warning, or fail, where it is not.
+func (o *operand) value(s string) (sqlparser.Expr, error) {
+	trimmed := strings.TrimSpace(s)
+	switch o.class {
+	case integer, float, exact:
+		if !decimalNumber.MatchString(trimmed) {
+			return nil, fmt.Errorf("%q is no number, which column %s (%s) is compared with", shorten(s), o.name, o.decl)
+		}
+		if o.class == integer && wholeNumber.MatchString(trimmed) {
+			return sqlparser.NewIntLiteral(strings.TrimPrefix(trimmed, "+")), nil
+		}
+	case date, datetime:
+		if !datetimeText.MatchString(trimmed) {
+			return nil, fmt.Errorf("%q is no date and time, which column %s (%s) is compared with; write '2026-11-21' or '2026-11-21 01:13:15.817'",
+				shorten(s), o.name, o.decl)
+		}
+	case timeofday:
+		if !timeText.MatchString(trimmed) {
+			return nil, fmt.Errorf("%q is no time, which column %s (%s) is compared with; write '12:34:56'", shorten(s), o.name, o.decl)
+		}
+	case address:
+		canonical, err := canonicalAddress(o.decl, s)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no %s, which column %s is compared with", shorten(s), o.decl, o.name)
+		}
+		return sqlparser.NewStrLiteral(canonical), nil
+	}
+	return sqlparser.NewStrLiteral(s), nil
+}
+
+// canonicalAddress writes a UUID, INET4 or INET6 as the server prints it.
+func canonicalAddress(kind, s string) (string, error) {
+	if kind == "UUID" {
+		digits := strings.ReplaceAll(strings.ToLower(s), "-", "")
+		if b, err := hex.DecodeString(digits); err != nil || len(b) != 16 {
+			return "", fmt.Errorf("no UUID")
+		}
+		return digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:], nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" || kind == "INET4" && !a.Is4() {
+		return "", fmt.Errorf("no address")
+	}
+	if kind == "INET6" && a.Is4() {
+		a = netip.AddrFrom16(a.As16())
+	}
+	return a.String(), nil
+}
+
+// canonicalInteger writes a number's one spelling; ok is false where no integer
+// equals it.
+func canonicalInteger(s string) (_ string, ok bool, err error) {
+	s = strings.TrimSpace(s)
+	if !decimalNumber.MatchString(s) {
+		return "", false, fmt.Errorf("%q is no number", shorten(s))
+	}
+	whole, fraction, _ := strings.Cut(s, ".")
+	if strings.ContainsAny(s, "eE") {
+		f, err := strconv.ParseFloat(s, 64)
+		const exactly = 1 << 53
+		if err != nil || f != float64(int64(f)) || f > exactly || f < -exactly {
+			return "", false, nil
+		}
+		return strconv.FormatInt(int64(f), 10), true, nil
+	}
+	if strings.Trim(fraction, "0") != "" {
+		return "", false, nil
+	}
+	sign := ""
+	if whole != "" && (whole[0] == '-' || whole[0] == '+') {
+		if whole[0] == '-' {
+			sign = "-"
+		}
+		whole = whole[1:]
+	}
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		return "0", true, nil
+	}
+	return sign + whole, true, nil
+}
+
+// shorten keeps client input in messages short and on one line.
+func shorten(s string) string {
+	if len(s) > 40 {
+		s = strings.ToValidUTF8(s[:40], "") + "…"
+	}
+	return s
+}
