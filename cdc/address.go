@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -30,24 +31,47 @@ func (p *plan) appendAddress(dst, b []byte) ([]byte, error) {
 	return appendINET6(dst, v), nil
 }
 
-// appendINET6 writes as MariaDB does: as everybody, and IPv4-compatible addresses
-// (::1.2.3.4) dotted as well as IPv4-mapped ones.
+// appendINET6 writes as MariaDB does: the first longest run of zero groups, be it
+// one alone, becomes ::, and an IPv4-mapped or IPv4-compatible address ends in
+// dotted form.
 func appendINET6(dst []byte, v [16]byte) []byte {
-	addr := netip.AddrFrom16(v)
-	for _, x := range v[:12] {
-		if x != 0 {
-			return addr.AppendTo(dst)
-		}
+	var words [8]uint16
+	for i := range words {
+		words[i] = binary.BigEndian.Uint16(v[2*i:])
 	}
-	if v[12] == 0 && v[13] == 0 {
-		return addr.AppendTo(dst)
-	}
-	dst = append(dst, ':', ':')
-	for i, x := range v[12:] {
-		if i > 0 {
-			dst = append(dst, '.')
+	gap, length := zeroRun(words)
+	for i := 0; i < 8; i++ {
+		switch {
+		case i == gap:
+			if i == 0 {
+				dst = append(dst, ':')
+			}
+			dst = append(dst, ':')
+			i += length - 1
+		case i == 6 && gap == 0 && (length == 6 || length == 5 && words[5] == 0xffff):
+			return netip.AddrFrom4([4]byte(v[12:])).AppendTo(dst)
+		default:
+			dst = strconv.AppendUint(dst, uint64(words[i]), 16)
+			if i < 7 {
+				dst = append(dst, ':')
+			}
 		}
-		dst = strconv.AppendUint(dst, uint64(x), 10)
 	}
 	return dst
+}
+
+// zeroRun is where the first longest run of zeros begins, -1 where there is none.
+func zeroRun(words [8]uint16) (start, length int) {
+	start = -1
+	for i := 0; i < 8; {
+		n := 0
+		for i+n < 8 && words[i+n] == 0 {
+			n++
+		}
+		if n > length {
+			start, length = i, n
+		}
+		i += n + 1
+	}
+	return start, length
 }

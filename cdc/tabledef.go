@@ -232,7 +232,7 @@ func (d *TableDef) listsVersions() bool {
 
 func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
-// parseLabels takes apart enum('a','it”s').
+// parseLabels takes apart a COLUMN_TYPE like enum('a','b').
 func parseLabels(columnType string) ([]string, error) {
 	open := strings.IndexByte(columnType, '(')
 	if open < 0 {
@@ -247,13 +247,17 @@ func parseLabels(columnType string) ([]string, error) {
 		var label []byte
 		i := 1
 		for ; i < len(rest); i++ {
-			if rest[i] == '\'' {
+			c := rest[i]
+			if c == '\'' {
 				if i+1 >= len(rest) || rest[i+1] != '\'' {
 					break
 				}
 				i++
+			} else if c == '\\' && i+1 < len(rest) {
+				i++
+				c = unescape(rest[i])
 			}
-			label = append(label, rest[i])
+			label = append(label, c)
 		}
 		if i+1 >= len(rest) {
 			return nil, fmt.Errorf("%w: no labels in %q", ErrValue, columnType)
@@ -264,6 +268,19 @@ func parseLabels(columnType string) ([]string, error) {
 		}
 		rest = rest[i+2:]
 	}
+}
+
+// unescape is what a backslash and c mean in a COLUMN_TYPE.
+func unescape(c byte) byte {
+	switch c {
+	case '0':
+		return 0
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	}
+	return c
 }
 
 // Table is the table as a binlog would show it, from the definition alone.
