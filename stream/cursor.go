@@ -1,0 +1,132 @@
+package stream
+
+import (
+	"errors"
+	"math"
+
+	"rowcast/cdc"
+)
+
+// cursor is what one client has seen and wants next.
+type cursor struct {
+	log    *Log
+	lane   *lane   // whose Log it is; nil: the live one
+	reader *reader // the lane's note of it
+	sub    *subscription
+	seq    uint64       // the next frame
+	losses uint64       // Log.losses as the cursor knows it
+	pos    cdc.Position // everything at or before it is done with
+	sent   cdc.Position // the id that the client holds
+	active bool         // frames behind pos have begun to come
+	lagged bool         // it fell out of history while connected
+}
+
+var (
+	// errBehind: the log no longer holds the next frame.
+	errBehind = errors.New("fell out of the log")
+	// errGone: the config no longer has the stream; the client has been told.
+	errGone = errors.New("the stream is gone from the config")
+)
+
+// toEnd is the number that no frame has.
+const toEnd = math.MaxUint64
+
+// next appends the wanted frames that follow, until buf has limit bytes, frame
+// number until comes next, or the log's end is reached: then the view has no
+// frames. The error is errBehind or
+// errGone; what was appended before is to be sent in either case.
+func (c *cursor) next(buf []byte, limit int, until uint64) ([]byte, view, error) {
+	for {
+		v, ok := c.log.read(c.seq)
+		if !ok {
+			if v.losses == c.losses {
+				return buf, v, errBehind
+			}
+			c.losses, c.seq = v.losses, c.log.oldest() // the notice of the loss stands there
+			continue
+		}
+		c.losses = v.losses
+		if len(v.frames) == 0 {
+			if v.reach.Compare(c.pos) >= 0 {
+				c.pos, c.active = v.reach, true
+			}
+			return buf, v, nil
+		}
+		for _, f := range v.frames {
+			c.seq++
+			var err error
+			if buf, err = c.take(buf, f); err != nil {
+				return buf, v, err
+			}
+			if len(buf) >= limit || c.seq == until {
+				return buf, v, nil
+			}
+		}
+		c.tell(v)
+	}
+}
+
+// take deals with one frame.
+func (c *cursor) take(buf []byte, f *Frame) ([]byte, error) {
+	if f.ctl != nil && !f.ctl.reset {
+		return c.turn(buf, f)
+	}
+	if f.Pos.Compare(c.pos) <= 0 {
+		return buf, nil
+	}
+	c.pos, c.active = f.Pos, true
+	if !c.sub.wants(f) {
+		return buf, nil
+	}
+	c.sent = f.Pos
+	return append(buf, f.Block...), nil
+}
+
+// turn deals with a new config, or with a loss that concerns everybody.
+func (c *cursor) turn(buf []byte, f *Frame) ([]byte, error) {
+	if why := f.ctl.lost; why != nil {
+		buf = appendReset(buf, f.Pos, why.reason, idText(c.sent), why.message)
+		c.pos, c.sent, c.active = f.Pos, f.Pos, true
+		return buf, nil
+	}
+	return c.bind(buf, f.ctl.catalog)
+}
+
+// bind puts the subscription under another config.
+func (c *cursor) bind(buf []byte, to *catalog) ([]byte, error) {
+	sub, err := c.sub.rebind(to)
+	if err != nil {
+		return appendGone(buf, c.pos, c.sent, err), errGone
+	}
+	c.sub = sub
+	return buf, nil
+}
+
+// appendGone tells a client that its stream is no longer configured. The id is
+// where it stood: if the stream comes back, so can the client.
+func appendGone(buf []byte, pos, sent cdc.Position, err error) []byte {
+	if sent.Compare(pos) > 0 || pos.IsZero() {
+		pos = sent
+	}
+	return appendReset(buf, pos, "schema", idText(sent), "the configuration changed: "+err.Error())
+}
+
+// tell reports progress to whoever paces the log.
+func (c *cursor) tell(v view) {
+	if c.lane != nil && c.active {
+		c.lane.progress(c, v.total)
+	}
+}
+
+// checkpoint is the id with which an idle client may come back, where it moved.
+func (c *cursor) checkpoint(v view) (cdc.Position, bool) {
+	ok := len(v.frames) == 0 && !v.head.IsZero() && v.head.Compare(c.pos) >= 0 && v.head.Compare(c.sent) > 0
+	return v.head, ok
+}
+
+func idText(p cdc.Position) string {
+	if p.IsZero() {
+		return ""
+	}
+	return p.String()
+}

@@ -1,0 +1,197 @@
+package stream
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"rowcast/cdc"
+)
+
+const (
+	slabBytes  = 64 << 10 // blocks are cut from pieces this big
+	slabFrames = 128      // and frames from pieces of so many
+)
+
+// Encoder renders changes into frames: a cdc.Handler without HTTP. `rowcast
+// tail` uses it as the feeds do. Its methods are called by one goroutine, save
+// Swap, which may be called by any.
+type Encoder struct {
+	log        *slog.Logger
+	frame      func(f *Frame) error
+	checkpoint func(p cdc.Position, at time.Time) error
+
+	mu      sync.Mutex // guards what Swap changes, at group boundaries only
+	catalog *catalog
+	pending *catalog
+	inGroup bool
+	swapped func(c *catalog) // may be nil; called under mu, between groups
+
+	begin  cdc.Position // the group being read
+	failed map[int]string
+	resets map[int]bool // streams of this group that have their reset
+	slab   []byte
+	frames []Frame
+	emit   Emit        // bound once, so that a change costs no closure
+	change *cdc.Change // what emit is about
+	err    error       // of frame, within one Render
+	warned time.Time
+}
+
+// NewEncoder makes an encoder that hands each frame to frame and each checkpoint
+// to checkpoint (which may be nil). A frame's bytes stay valid.
+func NewEncoder(r Renderer, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
+	return newEncoder(newCatalog(r), log, frame, checkpoint)
+}
+
+func newEncoder(c *catalog, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
+	e := &Encoder{log: log, frame: frame, checkpoint: checkpoint, catalog: c, failed: map[int]string{}, resets: map[int]bool{}}
+	e.emit = e.take
+	return e
+}
+
+// swap changes the config, between two groups.
+func (e *Encoder) swap(c *catalog) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pending = c
+	if !e.inGroup {
+		e.turn()
+	}
+}
+
+// turn puts the pending config in force; under mu.
+func (e *Encoder) turn() {
+	if e.pending == nil {
+		return
+	}
+	e.catalog, e.pending = e.pending, nil
+	if e.swapped != nil {
+		e.swapped(e.catalog)
+	}
+}
+
+// Begin implements cdc.Handler.
+func (e *Encoder) Begin(at cdc.Position) error {
+	e.mu.Lock()
+	e.inGroup = true
+	e.mu.Unlock()
+	e.begin = at
+	clear(e.failed)
+	clear(e.resets)
+	return nil
+}
+
+// Wants implements cdc.Handler.
+func (e *Encoder) Wants(schema, table []byte) bool { return e.catalog.Wants(schema, table) }
+
+// Change implements cdc.Handler.
+func (e *Encoder) Change(c *cdc.Change) error {
+	e.change, e.err = c, nil
+	e.catalog.Render(c, e.emit)
+	e.change = nil
+	return e.err
+}
+
+// take is what Render calls for each event of a change.
+func (e *Encoder) take(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error) {
+	if err != nil {
+		if e.failed[stream] == "" {
+			e.failed[stream] = err.Error()
+		}
+		return
+	}
+	if e.err != nil {
+		return
+	}
+	e.err = e.hand(Frame{
+		Pos: e.change.Pos, Block: e.encode(e.change.Pos, event, data),
+		Stream: stream, Op: op, Time: e.change.Time.UnixMilli(), Key: key, Tag: tag,
+	})
+}
+
+// hand gives the frame a lasting place.
+func (e *Encoder) hand(f Frame) error {
+	if len(e.frames) == cap(e.frames) {
+		e.frames = make([]Frame, 0, slabFrames)
+	}
+	e.frames = append(e.frames, f)
+	return e.frame(&e.frames[len(e.frames)-1])
+}
+
+// encode cuts a block from the slab: one allocation for many frames.
+func (e *Encoder) encode(pos cdc.Position, event string, data []byte) []byte {
+	need := len(data) + len(event) + 128
+	if cap(e.slab)-len(e.slab) < need {
+		e.slab = make([]byte, 0, max(slabBytes, need))
+	}
+	start := len(e.slab)
+	full := appendBlock(e.slab, pos, event, data)
+	if cap(full) == cap(e.slab) { // else it outgrew the slab (many data lines) and lives on its own
+		e.slab = full
+	}
+	return full[start:len(full):len(full)]
+}
+
+// Notice implements cdc.Handler: one reset for each stream that publishes the table.
+func (e *Encoder) Notice(n cdc.Notice) error {
+	for _, stream := range e.catalog.Affected(n.Schema, n.Table) {
+		if err := e.reset(stream, n.At, n.Message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Checkpoint implements cdc.Handler. What could not be rendered becomes resets
+// that stand behind the group, before p.
+func (e *Encoder) Checkpoint(p cdc.Position, at time.Time) error {
+	for stream := range e.catalog.infos {
+		message, failed := e.failed[stream]
+		if !failed {
+			continue
+		}
+		if err := e.reset(stream, p, message); err != nil {
+			return err
+		}
+	}
+	clear(e.failed)
+	var err error
+	if e.checkpoint != nil {
+		err = e.checkpoint(p, at)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.inGroup = false
+	e.turn()
+	return err
+}
+
+func (e *Encoder) reset(stream int, at cdc.Position, message string) error {
+	if e.resets[stream] {
+		return nil
+	}
+	e.resets[stream] = true
+	name := e.catalog.infos[stream].Name
+	e.warn("stream reset: its events are not exact here", "stream", name, "at", e.begin, "cause", message)
+	if message == "" {
+		message = fmt.Sprintf("the events of stream %s are not exact here", name)
+	}
+	last := ""
+	if !e.begin.IsZero() {
+		last = e.begin.String()
+	}
+	return e.hand(Frame{
+		Pos: at, Block: appendReset(nil, at, "schema", last, message+"; fetch the table anew"),
+		Stream: stream, ctl: &control{reset: true},
+	})
+}
+
+// warn logs at most once a second: a damaged table may fail for every row.
+func (e *Encoder) warn(text string, args ...any) {
+	if now := time.Now(); e.log != nil && now.Sub(e.warned) >= time.Second {
+		e.warned = now
+		e.log.Warn(text, args...)
+	}
+}

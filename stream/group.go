@@ -1,0 +1,136 @@
+package stream
+
+import "slices"
+
+// group is a writer's clients that have one subscription: they get the same bytes.
+type group struct {
+	sub     *subscription
+	socks   []*socket
+	at      []int    // of each part of sub: the place in its list of the index
+	pending []*Frame // of the batch under way
+}
+
+func (g *group) add(k *socket) {
+	k.group, k.index = g, len(g.socks)
+	g.socks = append(g.socks, k)
+}
+
+func (g *group) remove(k *socket) {
+	last := len(g.socks) - 1
+	g.socks[k.index] = g.socks[last]
+	g.socks[k.index].index = k.index
+	g.socks[last] = nil
+	g.socks = g.socks[:last]
+	k.group = nil
+}
+
+// index finds the groups that a frame is for without asking each of them.
+type index struct {
+	byID    map[string]*group // by subscription id
+	streams []streamIndex
+}
+
+// streamIndex lists the groups that have a stream: those whose binding names a
+// key by that key, the others in any.
+type streamIndex struct {
+	any   []*group
+	keyed map[string][]*group
+}
+
+func newIndex(c *catalog) *index {
+	return &index{byID: map[string]*group{}, streams: make([]streamIndex, len(c.infos))}
+}
+
+// list is the one list of a part's stream where its groups stand.
+func (x *index) list(p *part) []*group {
+	s := &x.streams[p.stream]
+	if p.key == "" {
+		return s.any
+	}
+	return s.keyed[p.key]
+}
+
+func (x *index) setList(p *part, list []*group) {
+	s := &x.streams[p.stream]
+	switch {
+	case p.key == "":
+		s.any = list
+	case len(list) == 0:
+		delete(s.keyed, p.key)
+	default:
+		if s.keyed == nil {
+			s.keyed = map[string][]*group{}
+		}
+		s.keyed[p.key] = list
+	}
+}
+
+// group finds or makes the group of a subscription.
+func (x *index) group(sub *subscription) *group {
+	if g := x.byID[sub.id]; g != nil {
+		return g
+	}
+	g := &group{sub: sub, at: make([]int, len(sub.parts))}
+	x.byID[sub.id] = g
+	for i := range sub.parts {
+		p := &sub.parts[i]
+		list := x.list(p)
+		g.at[i] = len(list)
+		x.setList(p, append(list, g))
+	}
+	return g
+}
+
+// remove takes out a group that has no clients left.
+func (x *index) remove(g *group) {
+	delete(x.byID, g.sub.id)
+	for i := range g.sub.parts {
+		p := &g.sub.parts[i]
+		list := x.list(p)
+		last := len(list) - 1
+		moved := list[last]
+		list[g.at[i]] = moved
+		j := slices.IndexFunc(moved.sub.parts, func(q part) bool { return q.stream == p.stream })
+		moved.at[j] = g.at[i]
+		list[last] = nil
+		x.setList(p, list[:last])
+	}
+}
+
+// route notes the frame with each group that it is for; groups that had nothing
+// before are added to dirty.
+func (x *index) route(f *Frame, dirty []*group) []*group {
+	s := &x.streams[f.Stream]
+	for _, g := range s.any {
+		dirty = g.note(f, dirty)
+	}
+	if f.Reset() {
+		for _, list := range s.keyed {
+			for _, g := range list {
+				dirty = g.note(f, dirty)
+			}
+		}
+		return dirty
+	}
+	if len(s.keyed) > 0 {
+		for _, g := range s.keyed[f.Key] {
+			dirty = g.note(f, dirty)
+		}
+	}
+	return dirty
+}
+
+func (g *group) note(f *Frame, dirty []*group) []*group {
+	if !g.sub.wants(f) {
+		return dirty
+	}
+	n := len(g.pending)
+	if n > 0 && f.Pos.Compare(g.pending[n-1].Pos) == 0 {
+		return dirty // two streams of the group were reset at one place: once is enough
+	}
+	if n == 0 {
+		dirty = append(dirty, g)
+	}
+	g.pending = append(g.pending, f)
+	return dirty
+}

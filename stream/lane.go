@@ -1,0 +1,329 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rowcast/cdc"
+)
+
+const (
+	// laneGather is how long a new lane waits for others that need one: after a
+	// restart clients come in a herd, and it starts at the oldest of them.
+	laneGather = 50 * time.Millisecond
+	// laneLinger is how long readers may take what a lane that ended has left.
+	laneLinger = 30 * time.Second
+	// laneStall ends a lane that the source has stopped feeding.
+	laneStall = 60 * time.Second
+	// laneBytes is how much of the binlog a lane reads while others have none.
+	laneBytes = 1 << 30
+	// laneNear: a lane this far before a position is joined even if another lane is free.
+	laneNear = 256 << 20
+	// laneWindow bounds a lane's Log, beside history/4.
+	laneWindow = 16 << 20
+)
+
+// Why a lane ended; anything else is the source's error.
+var (
+	errMet      = errors.New("the lane has met the live log")
+	errUnwanted = errors.New("nobody reads the lane any more")
+	errBudget   = errors.New("the lane has read its share")
+	errStalled  = errors.New("the database sent nothing for too long")
+	errLinger   = errors.New("the lane's time is up")
+)
+
+// lane is a feed of older frames, shared by clients whose ids lie below the live
+// log's floor. It ends where the live log begins.
+type lane struct {
+	*feed
+	lanes  *lanes
+	from   cdc.Position // the oldest that is wanted; fixed once started
+	cancel context.CancelCauseFunc
+
+	// Under lanes.mu:
+	started bool
+	dead    bool
+	readers map[*cursor]*reader
+
+	last     cdc.Position // checkpoint; one goroutine
+	read     int64        // bytes of binlog behind it
+	rushing  int64        // Log.total up to which nobody is waited for
+	lastSeen atomic.Int64 // when the source last called, unix nanoseconds
+	losses   uint64       // of the live log when the lane began
+}
+
+// reader is a client of a lane as the lane's pacing sees it.
+type reader struct {
+	start cdc.Position // frames up to here are not for it
+	total atomic.Int64 // Log.total that it has come to
+}
+
+// lanes bounds and shares lanes.
+type lanes struct {
+	server *Server
+	max    int
+	window int64
+
+	mu     sync.Mutex
+	active []*lane
+	wg     sync.WaitGroup // of running lanes
+	ctx    context.Context
+}
+
+// join gives the cursor a lane for a position below the live log's floor.
+func (m *lanes) join(c *cursor, pos cdc.Position, buf []byte) ([]byte, error) {
+	m.mu.Lock()
+	if c.lane != nil {
+		m.drop(c)
+	}
+	l, p := m.choose(pos)
+	if l == nil {
+		m.mu.Unlock()
+		return buf, later{"every replay lane is taken"}
+	}
+	c.reader = &reader{start: pos}
+	l.readers[c] = c.reader
+	c.lane = l
+	m.mu.Unlock()
+	return c.attach(l.log, l, p, pos, buf)
+}
+
+// choose finds or starts a lane, under mu: one that holds the position; one that
+// has not started, which then starts there; one that will soon come past; a new
+// one; any that will come past.
+func (m *lanes) choose(pos cdc.Position) (*lane, place) {
+	var coming *lane
+	for _, l := range m.active {
+		if l.dead {
+			continue
+		}
+		p := l.log.find(pos)
+		switch {
+		case !l.started && l.from.SameHistory(pos):
+			if pos.Compare(l.from) < 0 {
+				l.from = pos
+			}
+			return l, p
+		case p.where == here:
+			return l, p
+		case p.where == above:
+			if near(p.head, pos) {
+				return l, p
+			}
+			if coming == nil || p.head.Compare(coming.log.headNow()) > 0 {
+				coming = l
+			}
+		}
+	}
+	if len(m.active) < m.max && m.ctx != nil && m.ctx.Err() == nil {
+		l := m.open(pos)
+		return l, l.log.find(pos)
+	}
+	if coming != nil {
+		return coming, coming.log.find(pos)
+	}
+	return nil, place{}
+}
+
+// near tells whether a replay at p soon reaches pos.
+func near(p, pos cdc.Position) bool {
+	return p.File() == pos.File() && int64(pos.Offset())-int64(p.Offset()) < laneNear
+}
+
+func (l *Log) headNow() cdc.Position {
+	_, head := l.current()
+	return head
+}
+
+func (m *lanes) open(pos cdc.Position) *lane {
+	catalog, _ := m.server.live.log.current()
+	ctx, cancel := context.WithCancelCause(m.ctx)
+	l := &lane{feed: newFeed(catalog, m.window, m.server.logger), lanes: m, from: pos, cancel: cancel, readers: map[*cursor]*reader{}}
+	l.ctx, l.pace, l.reached = ctx, l.wait, l.check
+	l.losses = m.server.live.log.find(cdc.Position{}).losses
+	m.active = append(m.active, l)
+	m.wg.Go(func() { l.run(ctx) })
+	return l
+}
+
+// run reads until the lane has met the live log, nobody wants it, or it fails.
+func (l *lane) run(ctx context.Context) {
+	defer l.cancel(nil)
+	err := pause(ctx, laneGather)
+	if err == nil {
+		l.lanes.mu.Lock()
+		l.started = true
+		from := l.from
+		l.lanes.mu.Unlock()
+		l.seen()
+		stop := l.watch(ctx)
+		err = l.lanes.server.source.Replay(ctx, from, l)
+		stop()
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	if errors.Is(err, errMet) {
+		l.lanes.server.live.log.prepend(l.log, l.losses)
+	}
+	l.finish(err)
+}
+
+// finish lets readers take what is left, for a while, and gives the slot back.
+func (l *lane) finish(err error) {
+	m := l.lanes
+	m.mu.Lock()
+	l.dead = true
+	m.mu.Unlock()
+	l.log.close(err)
+	deadline := time.Now().Add(laneLinger)
+	for time.Now().Before(deadline) && m.ctx.Err() == nil {
+		m.mu.Lock()
+		n := len(l.readers)
+		m.mu.Unlock()
+		if n == 0 {
+			break
+		}
+		_ = pause(m.ctx, 10*time.Millisecond) // ends early only with ctx, which the loop sees
+	}
+	l.log.discard()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.active {
+		if m.active[i] == l {
+			m.active = append(m.active[:i:i], m.active[i+1:]...)
+			break
+		}
+	}
+}
+
+func (l *lane) seen() { l.lastSeen.Store(time.Now().UnixNano()) }
+
+// watch ends the lane if the source has not called for laneStall.
+func (l *lane) watch(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	l.lanes.wg.Go(func() {
+		for pause(ctx, laneStall/4) == nil {
+			if time.Since(time.Unix(0, l.lastSeen.Load())) >= laneStall {
+				l.cancel(errStalled)
+			}
+		}
+	})
+	return cancel
+}
+
+// Begin and Change note that the source is alive.
+func (l *lane) Begin(at cdc.Position) error {
+	l.seen()
+	return l.feed.Begin(at)
+}
+
+// Change: see Begin.
+func (l *lane) Change(c *cdc.Change) error {
+	l.seen()
+	return l.feed.Change(c)
+}
+
+// check ends the reading where the live log holds what follows.
+func (l *lane) check(p cdc.Position, bytes int64) error {
+	l.seen()
+	m := l.lanes
+	if m.server.live.log.holds(l.log.reachNow()) {
+		return errMet
+	}
+	if p.IsZero() {
+		return nil
+	}
+	if l.last.File() == p.File() {
+		l.read += int64(p.Offset()) - int64(l.last.Offset())
+	}
+	l.last = p
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l.read > laneBytes && len(m.active) >= m.max {
+		return errBudget
+	}
+	return nil
+}
+
+// wait keeps the lane near its fastest reader, so that frames are still there
+// when it comes for them. Readers that the lane has not come to yet are not made
+// to wait for a slow one: then the lane goes on after a second.
+func (l *lane) wait(ctx context.Context) error {
+	begin := time.Now()
+	for {
+		total := l.log.totalNow()
+		fastest, any, waiting := l.pacers()
+		if !any || total-fastest <= l.lanes.window/2 || total < l.rushing {
+			return nil
+		}
+		if waiting && time.Since(begin) > time.Second {
+			l.rushing = total + l.lanes.window/2
+			return nil
+		}
+		l.seen()
+		if err := pause(ctx, pacePoll); err != nil {
+			return err
+		}
+	}
+}
+
+// pacers looks at the readers that the lane has come to.
+func (l *lane) pacers() (fastest int64, any, waiting bool) {
+	reach := l.log.reachNow()
+	l.lanes.mu.Lock()
+	defer l.lanes.mu.Unlock()
+	for _, r := range l.readers {
+		if r.start.Compare(reach) > 0 {
+			waiting = true
+			continue
+		}
+		any = true
+		fastest = max(fastest, r.total.Load())
+	}
+	return fastest, any, waiting
+}
+
+// progress notes how far a reader has come.
+func (l *lane) progress(c *cursor, total int64) {
+	if c.reader != nil {
+		c.reader.total.Store(total)
+	}
+}
+
+// leave takes the cursor out of its lane; the last one ends it.
+func (l *lane) leave(c *cursor) {
+	l.lanes.mu.Lock()
+	defer l.lanes.mu.Unlock()
+	l.lanes.drop(c)
+}
+
+func (m *lanes) drop(c *cursor) {
+	l := c.lane
+	delete(l.readers, c)
+	c.lane, c.reader = nil, nil
+	if len(l.readers) == 0 {
+		l.dead = true
+		l.cancel(errUnwanted)
+	}
+}
+
+// swap puts a new config in force in every lane, each at a group boundary.
+func (m *lanes) swap(c *catalog) {
+	m.mu.Lock()
+	running := append([]*lane(nil), m.active...)
+	m.mu.Unlock()
+	for _, l := range running {
+		l.Encoder.swap(c)
+	}
+}
+
+// count is for metrics.
+func (m *lanes) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.active)
+}

@@ -1,0 +1,321 @@
+package stream
+
+import (
+	"sort"
+	"sync"
+	"time"
+
+	"rowcast/cdc"
+)
+
+// chunkBytes is how much is dropped from, and read from, a Log at a time.
+const chunkBytes = 64 << 10
+
+// Log is the bounded record of the most recent frames, in binlog order, numbered
+// without gaps. One feed appends; any number of cursors read. What leaves it is
+// told by its floor: a position at or above the floor can be resumed from here.
+type Log struct {
+	limit int64 // bytes
+
+	mu      sync.Mutex
+	chunks  []chunk
+	next    uint64 // number of the frame that comes next
+	lowest  uint64 // lowest number ever given out
+	bytes   int64  // held
+	total   int64  // ever appended
+	floor   cdc.Position
+	head    cdc.Position // the newest checkpoint; zero: none yet
+	reach   cdc.Position // everything at or before it is or was here: head, or a frame of an unfinished group
+	headAt  time.Time
+	version uint64         // counts the moves of head
+	files   []cdc.Position // a position in each file between floor and head, for their lineages
+	lost    *loss          // exactness is lost; the next checkpoint begins anew
+	losses  uint64         // how often that happened
+	catalog *catalog       // the config that made the newest frames
+	wake    chan struct{}  // closed by the next append, where somebody waits
+	closed  error          // a lane that ended, and why
+
+	busy  int   // readers that are writing frames to sockets
+	taken int64 // of total: how far the fastest of them has come
+}
+
+// chunk is a run of frames. Its slice only grows, within its capacity, so that
+// readers may hold a part of it.
+type chunk struct {
+	first  uint64
+	frames []*Frame
+	bytes  int64
+	total  int64 // Log.total behind its last frame
+}
+
+func (c *chunk) last() *Frame { return c.frames[len(c.frames)-1] }
+func (c *chunk) end() uint64  { return c.first + uint64(len(c.frames)) }
+
+// firstNumber leaves room for frames that are put in front (see prepend).
+const firstNumber = 1 << 48
+
+func newLog(limit int64, c *catalog) *Log {
+	return &Log{limit: limit, next: firstNumber, lowest: firstNumber, catalog: c}
+}
+
+// publish appends frames and, where head is not zero, moves the checkpoint
+// behind them. Both become visible at once.
+func (l *Log) publish(frames []*Frame, head cdc.Position, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost != nil {
+		if head.IsZero() {
+			return
+		}
+		l.restart(head)
+		frames = nil
+	}
+	for _, f := range frames {
+		l.append(f)
+	}
+	if !head.IsZero() {
+		l.advance(head, at)
+	}
+	l.evict()
+	if len(frames) > 0 {
+		l.wakeAll()
+	}
+}
+
+func (l *Log) append(f *Frame) {
+	size := f.size()
+	n := len(l.chunks)
+	if n == 0 || len(l.chunks[n-1].frames) == cap(l.chunks[n-1].frames) || l.chunks[n-1].bytes+size > chunkBytes {
+		l.chunks = append(l.chunks, chunk{first: l.next, frames: make([]*Frame, 0, 32)})
+		n = len(l.chunks)
+	}
+	c := &l.chunks[n-1]
+	c.frames = append(c.frames, f)
+	c.bytes += size
+	l.bytes += size
+	l.total += size
+	c.total = l.total
+	l.next++
+	if f.Pos.Compare(l.reach) > 0 {
+		l.reach = f.Pos
+	}
+}
+
+// advance moves the checkpoint, forward only: a source that connects anew begins
+// at the start of the group that it was in, and a client must never be sent back.
+func (l *Log) advance(head cdc.Position, at time.Time) {
+	if l.head.IsZero() {
+		l.floor, l.reach = head, head
+	} else if head.Compare(l.head) <= 0 {
+		return
+	}
+	l.head, l.headAt = head, at
+	l.version++
+	if head.Compare(l.reach) > 0 {
+		l.reach = head
+	}
+	if n := len(l.files); n == 0 || l.files[n-1].File() != head.File() {
+		l.files = append(l.files, head)
+	}
+}
+
+func (l *Log) evict() {
+	drop := 0
+	for l.bytes > l.limit && drop < len(l.chunks)-1 {
+		l.bytes -= l.chunks[drop].bytes
+		if p := l.chunks[drop].last().Pos; p.Compare(l.floor) > 0 {
+			l.floor = p
+		}
+		l.chunks[drop] = chunk{}
+		drop++
+	}
+	l.chunks = l.chunks[drop:]
+	for len(l.files) > 1 && l.files[1].Compare(l.floor) <= 0 {
+		l.files = l.files[1:]
+	}
+}
+
+func (l *Log) wakeAll() {
+	if l.wake != nil {
+		close(l.wake)
+		l.wake = nil
+	}
+}
+
+// swap puts a new config in force. Frames of the old one stay for cursors that
+// are attached; who comes later is served from the binlog by the new one.
+func (l *Log) swap(c *catalog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.catalog = c
+	l.append(&Frame{Pos: l.reach, Stream: -1, ctl: &control{catalog: c}})
+	l.floor = l.reach
+	l.evict()
+	l.wakeAll()
+}
+
+// lose says that exactness is lost for everybody: nothing can be resumed until
+// the next checkpoint, where every cursor is told.
+func (l *Log) lose(why loss) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.head.IsZero() {
+		l.lost = &why
+	}
+}
+
+// restart empties the log and begins at head, which may lie before everything
+// that was here (another server, or RESET).
+func (l *Log) restart(head cdc.Position) {
+	why := l.lost
+	l.chunks, l.bytes, l.files, l.lost = nil, 0, nil, nil
+	l.losses++
+	l.floor, l.reach, l.head = head, head, cdc.Position{}
+	l.append(&Frame{Pos: head, Stream: -1, ctl: &control{lost: why}})
+	l.wakeAll()
+}
+
+// close ends a lane's log: nothing more will come.
+func (l *Log) close(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed == nil {
+		l.closed = err
+		l.wakeAll()
+	}
+}
+
+// view is what a cursor finds at its place.
+type view struct {
+	frames  []*Frame // none: the end was reached
+	total   int64    // for Log.took
+	head    cdc.Position
+	reach   cdc.Position
+	version uint64
+	losses  uint64
+	wake    <-chan struct{} // closed when more has come; set at the end only
+	closed  error
+}
+
+// read gives frames from number seq on; ok is false where they are no longer held.
+func (l *Log) read(seq uint64) (v view, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v = view{head: l.head, reach: l.reach, version: l.version, losses: l.losses, closed: l.closed}
+	if l.lost != nil {
+		v.head = cdc.Position{} // nobody may be told a checkpoint of a history that is gone
+	}
+	if seq == l.next {
+		if l.wake == nil {
+			l.wake = make(chan struct{})
+		}
+		v.wake = l.wake
+		return v, true
+	}
+	if len(l.chunks) == 0 || seq < l.chunks[0].first || seq > l.next {
+		return v, false
+	}
+	i := sort.Search(len(l.chunks), func(i int) bool { return l.chunks[i].end() > seq })
+	c := &l.chunks[i]
+	v.frames, v.total = c.frames[seq-c.first:], c.total
+	return v, true
+}
+
+// oldest is the number of the first frame held.
+func (l *Log) oldest() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.chunks) == 0 {
+		return l.next
+	}
+	return l.chunks[0].first
+}
+
+// where says what a Log can do for a position.
+type where uint8
+
+const (
+	nowhere where = iota // the log has no position yet
+	here                 // it holds everything behind the position
+	below                // the position is older than the floor
+	above                // the position is ahead of what was read
+	foreign              // it is of another history
+)
+
+// place is the answer to a cursor that wants to begin at a position.
+type place struct {
+	where   where
+	seq     uint64 // the first frame behind the position
+	head    cdc.Position
+	losses  uint64
+	catalog *catalog
+}
+
+// find looks a position up; zero stands for the newest checkpoint.
+func (l *Log) find(pos cdc.Position) place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := place{seq: l.next, head: l.head, losses: l.losses, catalog: l.catalog}
+	if l.head.IsZero() || l.lost != nil {
+		return p
+	}
+	if pos.IsZero() {
+		pos = l.head
+	}
+	switch {
+	case l.foreignTo(pos):
+		p.where = foreign
+	case pos.Compare(l.floor) < 0:
+		p.where = below
+	case pos.Compare(l.reach) > 0:
+		p.where = above
+	default:
+		p.where, p.seq = here, l.behind(pos)
+	}
+	return p
+}
+
+func (l *Log) foreignTo(pos cdc.Position) bool {
+	for _, f := range l.files {
+		if !f.SameHistory(pos) {
+			return true
+		}
+	}
+	return false
+}
+
+// behind is the number of the first frame behind pos.
+func (l *Log) behind(pos cdc.Position) uint64 {
+	i := sort.Search(len(l.chunks), func(i int) bool { return l.chunks[i].last().Pos.Compare(pos) > 0 })
+	if i == len(l.chunks) {
+		return l.next
+	}
+	c := &l.chunks[i]
+	return c.first + uint64(sort.Search(len(c.frames), func(j int) bool { return c.frames[j].Pos.Compare(pos) > 0 }))
+}
+
+// current is the config in force and the newest checkpoint.
+func (l *Log) current() (*catalog, cdc.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.catalog, l.head
+}
+
+// backlog is how many bytes the fastest reader that is writing frames is behind;
+// none where nobody is at work.
+func (l *Log) backlog() (behind, taken int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy == 0 {
+		return 0, l.taken
+	}
+	return l.total - l.taken, l.taken
+}
+
+// working counts the readers that are writing frames to sockets.
+func (l *Log) working(delta int, took int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy += delta
+	l.taken = max(l.taken, took)
+}

@@ -1,0 +1,121 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	defaultWait = 25 * time.Second
+	maxWait     = 60 * time.Second
+	pollBytes   = 1 << 20 // about how much one answer holds
+)
+
+func pollOptions(r *http.Request, query url.Values) (poll bool, wait time.Duration, _ error) {
+	poll, wait = acceptsJSON(r), defaultWait
+	text := query.Get("wait")
+	if text == "" {
+		return poll, wait, nil
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < 0 || wait > maxWait {
+		return poll, 0, detail(http.StatusBadRequest, "wait=%q is not a duration from 0s to 60s, like 25s", text)
+	}
+	return poll, wait, nil
+}
+
+// pollEvent is an event as EventSource would hand it to a page.
+type pollEvent struct {
+	ID    string `json:"id"`
+	Event string `json:"event"`
+	Data  string `json:"data"`
+}
+
+type pollAnswer struct {
+	Events []pollEvent `json:"events"`
+	LastID string      `json:"lastEventId"`
+	Retry  int64       `json:"retry,omitempty"` // milliseconds; only where the client shall stay away so long
+}
+
+// errAnswered ends the run of a long poll that has something to say.
+var errAnswered = errors.New("the long poll is answered")
+
+// pollWire collects blocks. It is full with the first event.
+type pollWire struct{ buf []byte }
+
+func (p *pollWire) send(b []byte) error {
+	p.buf = append(p.buf, b[room:]...)
+	if bytes.HasPrefix(p.buf, []byte("data: ")) || bytes.Contains(p.buf, []byte("\ndata: ")) {
+		return errAnswered
+	}
+	return nil
+}
+
+func (p *pollWire) end(b []byte) error {
+	p.buf = append(p.buf, b[room:]...)
+	return nil
+}
+
+// longPoll is a stream that ends with its first events: for clients without
+// EventSource. It takes the same way as every other.
+func (s *Server) longPoll(c echo.Context, req request) error {
+	answer := pollAnswer{Events: []pollEvent{}, LastID: req.id}
+	if err := s.admit(); err != nil {
+		answer.Retry = s.config.Retry.Milliseconds()
+		return s.sendPoll(c, answer)
+	}
+	defer s.release()
+	ctx, cancel := context.WithTimeout(c.Request().Context(), req.wait)
+	defer cancel()
+	wire := &pollWire{}
+	sub := &subscriber{server: s, wire: wire, quiet: true}
+	sub.sub = req.sub
+	err := sub.serve(ctx, req.id)
+	if c.Request().Context().Err() != nil {
+		return nil // the client has left
+	}
+	answer.read(wire.buf)
+	if len(answer.Events) == 0 && sub.log != nil {
+		// Nothing came: as with a heartbeat, the position may have moved all the same.
+		if v, ok := s.checkpointAt(sub.log, sub.seq); ok {
+			if p, ok := sub.checkpoint(v); ok {
+				answer.LastID = p.String()
+			}
+		}
+	}
+	if _, ok := errors.AsType[later](err); ok {
+		answer.Retry = s.config.Retry.Milliseconds()
+	}
+	return s.sendPoll(c, answer)
+}
+
+func (s *Server) sendPoll(c echo.Context, a pollAnswer) error {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Accept")
+	h.Set("Content-Type", "application/json")
+	return writeJSON(c.Response(), a)
+}
+
+// read turns blocks into events, by the rules of EventSource as far as this
+// package's own blocks need them.
+func (a *pollAnswer) read(blocks []byte) {
+	for block := range strings.SplitSeq(string(blocks), "\n\n") {
+		for line := range strings.Lines(block) {
+			if id, ok := strings.CutPrefix(line, "id: "); ok {
+				a.LastID = strings.TrimSuffix(id, "\n")
+			}
+		}
+		if event, data, ok := parseBlock([]byte(block)); ok {
+			a.Events = append(a.Events, pollEvent{ID: a.LastID, Event: event, Data: data})
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package stream
+
+import (
+	"context"
+
+	"rowcast/cdc"
+)
+
+// Info describes one public stream.
+type Info struct {
+	Name    string   `json:"name"`
+	Table   string   `json:"table"`             // schema.table, may hold *
+	Columns []string `json:"columns,omitempty"` // empty: all
+	Ops     []string `json:"ops"`
+	Params  []Param  `json:"params,omitempty"`
+	Event   string   `json:"event,omitempty"` // as configured, {placeholders} not filled in
+}
+
+// Param is a bind parameter of a stream.
+type Param struct {
+	Name     string `json:"name"`
+	Default  string `json:"default,omitempty"`
+	Required bool   `json:"required"`
+}
+
+// Emit takes one event of Render. data is valid until Emit returns; it may hold
+// line breaks. event "" means no event line. err: this change can't be rendered
+// for that stream, which then gets a reset.
+type Emit = func(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error)
+
+// Renderer is one compiled config. Streams are named by their index in
+// Streams(). It is immutable; Render is called from one goroutine a feed, and
+// feeds run side by side, as do Bind and what it returns.
+type Renderer interface {
+	Streams() []Info
+	// Wants tells whether any stream publishes that table.
+	Wants(schema, table []byte) bool
+	// Affected lists the streams that publish that table; all for table "".
+	Affected(schema, table string) []int
+	// Overlap tells whether two streams could publish one database table.
+	Overlap(i, j int) bool
+	Render(c *cdc.Change, emit Emit)
+	// Bind checks a request's parameters; nil, nil where the stream has none.
+	// The error's text goes to the client.
+	Bind(stream int, params map[string]string) (Binding, error)
+}
+
+// Binding is one subscription's choice among the frames of a stream: those
+// whose key equals Key (where Key is not empty) and whose tag matches. A frame
+// without a tag matches always. Safe for concurrent use.
+type Binding interface {
+	Key() string
+	Match(tag any) bool
+	ID() string // equal IDs, equal choice
+}
+
+// Source is where changes come from; *cdc.Source is one. Errors are told apart
+// by cdc.ErrPurged, ErrAhead, ErrForeign and ErrInvalid.
+type Source interface {
+	// Read follows the binlog for ever, from now where from is zero.
+	Read(ctx context.Context, from cdc.Position, h cdc.Handler) error
+	// Replay is Read on a connection of its own; it gives up where Read tries again.
+	Replay(ctx context.Context, from cdc.Position, h cdc.Handler) error
+	// Now is the checkpoint at the binlog's end.
+	Now(ctx context.Context) (cdc.Position, error)
+	Status() cdc.Status
+}

@@ -1,0 +1,147 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"rowcast/cdc"
+)
+
+// later says that the client shall come back: 200, a jittered retry, a close.
+type later struct{ why string }
+
+func (e later) Error() string { return e.why }
+
+// reset is the decision that exactness is lost.
+func (l loss) Error() string { return l.reason + ": " + l.message }
+
+// Messages of resets, for people who read them in a browser's console.
+const (
+	textForeign = "the id is of another database server, or from before its binlog was reset; fetch the data anew"
+	textAhead   = "the id lies behind the end of the database's binlog: the server lost its newest transactions, or another one took its place; fetch the data anew"
+	textPurged  = "the database's binlog no longer holds that place; fetch the data anew, and keep binlogs longer (binlog_expire_logs_seconds)"
+	textSlow    = "the connection was slower than the changes for so long that the binlog was purged; fetch the data anew"
+	textInvalid = "the id is none that rowcast made; fetch the data anew"
+)
+
+// lossOf maps a Source's refusal to the reset that clients get.
+func lossOf(err error) (loss, bool) {
+	switch {
+	case errors.Is(err, cdc.ErrPurged):
+		return loss{"purged", textPurged}, true
+	case errors.Is(err, cdc.ErrForeign):
+		return loss{"foreign", textForeign}, true
+	case errors.Is(err, cdc.ErrAhead):
+		return loss{"ahead", textAhead}, true
+	case errors.Is(err, cdc.ErrInvalid):
+		return loss{"invalid", textInvalid}, true
+	}
+	return loss{}, false
+}
+
+// locate puts the cursor where everything behind pos can be had; zero: from now
+// on. buf takes what the client has to hear of a config that changed. Errors:
+// loss, later, errGone.
+func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []byte) ([]byte, error) {
+	p := s.live.log.find(pos)
+	switch p.where {
+	case nowhere:
+		return buf, later{"the database can't be reached"}
+	case foreign:
+		return buf, loss{"foreign", textForeign}
+	case below:
+		return s.lanes.join(c, pos, buf)
+	case above:
+		now, err := s.now.get(ctx, s.source)
+		switch {
+		case err != nil:
+			return buf, later{"the database can't be reached"}
+		case !now.SameHistory(pos):
+			return buf, loss{"foreign", textForeign}
+		case pos.Compare(now) > 0:
+			return buf, loss{"ahead", textAhead}
+		}
+	}
+	if pos.IsZero() {
+		pos = p.head
+	}
+	return c.attach(s.live.log, nil, p, pos, buf)
+}
+
+// attach moves the cursor to a place in a log.
+func (c *cursor) attach(l *Log, lane *lane, p place, pos cdc.Position, buf []byte) ([]byte, error) {
+	if c.lane != nil && c.lane != lane {
+		c.lane.leave(c)
+	}
+	c.log, c.lane, c.seq, c.losses, c.pos = l, lane, p.seq, p.losses, pos
+	c.active = p.where == here
+	return c.bind(buf, p.catalog)
+}
+
+// detach lets go of a lane.
+func (c *cursor) detach() {
+	if c.lane != nil {
+		c.lane.leave(c)
+		c.lane = nil
+	}
+}
+
+// restart puts the cursor at the newest checkpoint and tells the client why.
+func (s *Server) restart(c *cursor, why loss, lastID string, buf []byte) ([]byte, error) {
+	p := s.live.log.find(cdc.Position{})
+	if p.where == nowhere {
+		return buf, later{"the database can't be reached"}
+	}
+	s.metrics.resumes.WithLabelValues("reset", why.reason).Inc()
+	buf = appendReset(buf, p.head, why.reason, lastID, why.message)
+	c.sent = p.head
+	return c.attach(s.live.log, nil, p, p.head, buf)
+}
+
+// nowCache asks the server for its binlog's end, once for all who ask at a time:
+// ids that lie ahead are client input and must not become a load.
+type nowCache struct {
+	mu    sync.Mutex
+	at    time.Time
+	pos   cdc.Position
+	err   error
+	ready chan struct{} // a question under way
+}
+
+const (
+	nowLasts   = time.Second
+	nowTimeout = 5 * time.Second
+)
+
+func (n *nowCache) get(ctx context.Context, src Source) (cdc.Position, error) {
+	n.mu.Lock()
+	if !n.at.IsZero() && time.Since(n.at) < nowLasts {
+		defer n.mu.Unlock()
+		return n.pos, n.err
+	}
+	if ready := n.ready; ready != nil {
+		n.mu.Unlock()
+		select {
+		case <-ready:
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return n.pos, n.err
+		case <-ctx.Done():
+			return cdc.Position{}, ctx.Err()
+		}
+	}
+	ready := make(chan struct{})
+	n.ready = ready
+	n.mu.Unlock()
+	// Others wait for the answer: it must not end with the client that asked first.
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), nowTimeout)
+	defer cancel()
+	pos, err := src.Now(ask)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.pos, n.err, n.at, n.ready = pos, err, time.Now(), nil
+	close(ready)
+	return pos, err
+}

@@ -1,0 +1,175 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server serves the streams of one Source.
+type Server struct {
+	config  Config
+	source  Source
+	logger  *slog.Logger
+	live    *feed
+	lanes   *lanes
+	writers *writers
+	metrics *metrics
+	now     nowCache
+	handler http.Handler
+	admin   http.Handler
+
+	clients  atomic.Int64  // connections that are counted against max_clients
+	draining atomic.Bool   // set before drain is closed
+	drain    chan struct{} // closed by Drain
+	drained  sync.Once
+
+	mu        sync.Mutex
+	configErr error
+	idle      chan struct{} // closed when clients falls to 0 while draining
+}
+
+// NewServer makes a server; nothing runs before Run, nothing is connected.
+func NewServer(cfg Config, src Source, r Renderer, logger *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{config: cfg.withDefaults(), source: src, logger: logger, drain: make(chan struct{}), idle: make(chan struct{})}
+	s.live = newFeed(newCatalog(r), s.config.History, logger)
+	s.live.pace = s.livePace()
+	s.lanes = &lanes{server: s, max: s.config.MaxReplays, window: max(minHistory, min(s.config.History/4, laneWindow))}
+	s.metrics = newMetrics(s)
+	s.live.count = s.metrics.published
+	s.writers = newWriters(s)
+	s.handler = s.routes()
+	s.admin = s.adminRoutes()
+	return s, nil
+}
+
+// Run follows the source until ctx ends, then returns nil; or until the source
+// refuses for good (wrong password, no binlog), then returns its error. It ends
+// every client and goroutine of the server before it returns.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	s.lanes.mu.Lock()
+	s.lanes.ctx = ctx
+	s.lanes.mu.Unlock()
+	var wg sync.WaitGroup
+	wg.Go(func() { s.writers.run(ctx) })
+	err := s.runLive(ctx)
+	cancel()
+	gone, stop := context.WithTimeout(context.Background(), 0)
+	defer stop()
+	_ = s.Drain(gone) // with no time left it only cuts connections
+	wg.Wait()
+	s.lanes.wg.Wait()
+	return err
+}
+
+// Handler serves /events, /streams, /healthz, /readyz and the page.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Admin serves /metrics and /debug/pprof; for a listener of its own.
+func (s *Server) Admin() http.Handler { return s.admin }
+
+// HTTPServer is an http.Server with the settings that streams need: no
+// WriteTimeout, bounded headers, and HTTP/2 also without TLS, for proxies.
+func (s *Server) HTTPServer() *http.Server {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetHTTP2(true)
+	p.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		Protocols:         p,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// Swap puts a new config in force, at a group boundary: at once where none is
+// being read. Connections stay; those whose stream is gone get a reset and a close.
+func (s *Server) Swap(r Renderer) {
+	c := newCatalog(r)
+	s.live.Encoder.swap(c)
+	s.lanes.swap(c)
+}
+
+// SetConfigError notes why the newest config file is not in force; nil: it is.
+func (s *Server) SetConfigError(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.configErr = err
+}
+
+func (s *Server) configError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.configErr
+}
+
+// Drain sends every client away: a jittered retry and the end of the response.
+// New requests get the same at once. It returns when no client is left, or cuts
+// those that are when ctx ends, and says how many.
+func (s *Server) Drain(ctx context.Context) error {
+	s.drained.Do(func() {
+		s.draining.Store(true)
+		close(s.drain)
+		s.writers.drain()
+		if s.clients.Load() == 0 {
+			s.signalIdle()
+		}
+	})
+	select {
+	case <-s.idle:
+		return nil
+	case <-ctx.Done():
+	}
+	n := s.clients.Load()
+	s.writers.cut()
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d clients were cut before their response had ended: %w", n, ctx.Err())
+}
+
+func (s *Server) signalIdle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.idle:
+	default:
+		close(s.idle)
+	}
+}
+
+// admit counts a client; release must follow.
+func (s *Server) admit() error {
+	n := s.clients.Add(1) // first, so that Drain either counts this client or is seen below
+	var err error
+	switch {
+	case s.draining.Load():
+		err = later{"the server is shutting down"}
+	case n > int64(s.config.MaxClients):
+		err = later{"max_clients is reached"}
+	default:
+		return nil
+	}
+	s.release()
+	return err
+}
+
+func (s *Server) release() {
+	if s.clients.Add(-1) == 0 && s.draining.Load() {
+		s.signalIdle()
+	}
+}

@@ -1,0 +1,271 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"rowcast/cdc"
+)
+
+// subscriber is one client: a cursor and a way to it. A goroutine owns it while
+// run is on its stack; a writer owns it otherwise.
+type subscriber struct {
+	cursor
+	server *Server
+	wire   wire
+	sock   *socket       // a connection taken over from net/http; nil: net/http's own
+	gone   chan struct{} // closed when the client has left; nil while a writer owns it
+	last   time.Time     // when something was sent
+	quiet  bool          // no heartbeats
+}
+
+// start brings a new client to where its id says and sends the first block.
+// first is what the response begins with (retry, padding).
+func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
+	buf := append(make([]byte, room, batchBytes), first...)
+	pos, err := cdc.Position{}, error(nil)
+	source := "now"
+	if id != "" {
+		source = "history"
+		pos, err = cdc.ParsePosition(id)
+	}
+	if err != nil {
+		err = loss{"invalid", textInvalid + " (" + err.Error() + ")"}
+	} else {
+		s.sent = pos
+		buf, err = s.server.locate(ctx, &s.cursor, pos, buf)
+	}
+	var why loss
+	switch {
+	case errors.As(err, &why):
+		buf, err = s.server.restart(&s.cursor, why, id, buf)
+	case err == nil:
+		if s.lane != nil {
+			source = "binlog"
+		}
+		s.server.metrics.resumes.WithLabelValues(source, "").Inc()
+		s.sent = s.pos
+		buf = appendCheckpoint(buf, s.pos)
+	}
+	if err != nil {
+		return s.finish(buf, err)
+	}
+	return s.send(buf)
+}
+
+// run serves the client until it leaves, the server drains, or a writer takes
+// over. The error says why; errTaken is the last of these.
+func (s *subscriber) run(ctx context.Context) error {
+	defer s.detach()
+	pooled := batches.Get().(*[]byte)
+	defer batches.Put(pooled)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		buf, v, err := s.next((*pooled)[:room], room+batchBytes, toEnd)
+		if len(buf) > room {
+			if werr := s.deliver(buf, v); werr != nil {
+				return werr
+			}
+			buf = buf[:room]
+		}
+		*pooled = keep(buf)
+		moved, err := s.move(ctx, v, err, buf)
+		switch {
+		case err != nil:
+			return err
+		case s.server.draining.Load():
+			return s.finish(buf[:room], later{"the server is shutting down"})
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case moved || len(v.frames) > 0:
+			continue
+		}
+		if s.sock != nil && s.lane == nil {
+			if joined, err := s.join(); joined || err != nil {
+				return cmp.Or(err, errTaken)
+			}
+		}
+		if err := s.idle(ctx, v, timer); err != nil {
+			return err
+		}
+	}
+}
+
+// errTaken: a writer owns the subscriber now.
+var errTaken = errors.New("a writer took over")
+
+// batches holds the buffers of goroutines that are at work.
+var batches = sync.Pool{New: func() any { b := make([]byte, room, room+batchBytes+2<<10); return &b }}
+
+// keep lets go of a buffer that one big frame has blown up.
+func keep(b []byte) []byte {
+	if cap(b) > 8*batchBytes {
+		return make([]byte, room, room+batchBytes+2<<10)
+	}
+	return b[:room]
+}
+
+func (s *subscriber) deliver(buf []byte, v view) error {
+	s.log.working(+1, 0)
+	err := s.send(buf)
+	s.log.working(-1, v.total)
+	s.tell(v)
+	return err
+}
+
+func (s *subscriber) send(buf []byte) error {
+	if len(buf) == room {
+		return nil
+	}
+	s.last = time.Now()
+	s.server.metrics.bytes.Add(float64(len(buf) - room))
+	return s.wire.send(buf)
+}
+
+// move deals with everything but the common case, and sends what there is to say.
+func (s *subscriber) move(ctx context.Context, v view, err error, buf []byte) (moved bool, _ error) {
+	moved = true
+	switch {
+	case errors.Is(err, errBehind):
+		if s.lane == nil {
+			s.lagged = true
+			s.server.metrics.resumes.WithLabelValues("binlog", "").Inc()
+		}
+		buf, err = s.relocate(ctx, buf)
+	case err != nil:
+	case s.lane != nil && s.server.live.log.find(s.pos).where == here:
+		buf, err = s.relocate(ctx, buf)
+	case len(v.frames) > 0:
+		return false, nil
+	case s.pos.Compare(v.reach) > 0 && s.log.find(s.pos).where == foreign:
+		buf, err = s.reset(loss{"foreign", textForeign}, buf)
+	case v.closed != nil:
+		buf, err = s.afterLane(ctx, v, buf)
+	default:
+		return false, nil
+	}
+	if err != nil {
+		return true, s.finish(buf, err)
+	}
+	return true, s.send(buf)
+}
+
+func (s *subscriber) relocate(ctx context.Context, buf []byte) ([]byte, error) {
+	buf, err := s.server.locate(ctx, &s.cursor, s.pos, buf)
+	var why loss
+	if errors.As(err, &why) {
+		return s.reset(why, buf)
+	}
+	return buf, err
+}
+
+func (s *subscriber) reset(why loss, buf []byte) ([]byte, error) {
+	if s.lagged && why.reason == "purged" {
+		why = loss{"slow", textSlow}
+	}
+	s.lagged = false
+	return s.server.restart(&s.cursor, why, idText(s.sent), buf)
+}
+
+// afterLane decides for a client that has taken all of a lane that ended. Only
+// the client from whose position the lane began is judged by what the source
+// said of it: others that shared the lane may well be served.
+func (s *subscriber) afterLane(ctx context.Context, v view, buf []byte) ([]byte, error) {
+	why, refused := lossOf(v.closed)
+	progress := !v.head.IsZero()
+	switch {
+	case refused && !progress && s.lane.culprit(s.pos, why):
+		return s.reset(why, buf)
+	case refused || errors.Is(v.closed, errMet) || errors.Is(v.closed, errUnwanted):
+		return s.relocate(ctx, buf)
+	}
+	if p, ok := s.checkpoint(v); ok {
+		s.sent = p
+		buf = appendCheckpoint(buf, p)
+	}
+	return buf, later{v.closed.Error()}
+}
+
+// culprit tells whether a refusal of the lane's start holds for pos as well.
+func (l *lane) culprit(pos cdc.Position, why loss) bool {
+	return pos.File() == l.from.File() && (why.reason != "invalid" || pos.Offset() == l.from.Offset())
+}
+
+// idle waits for frames, a heartbeat, or the end.
+func (s *subscriber) idle(ctx context.Context, v view, timer *time.Timer) error {
+	if !s.quiet {
+		timer.Reset(s.last.Add(s.server.config.Heartbeat).Sub(time.Now()))
+	}
+	select {
+	case <-v.wake:
+		return nil
+	case <-timer.C:
+		return s.send(s.heartbeat(make([]byte, room, 256), v))
+	case <-s.gone:
+		return errLeft
+	case <-s.server.drain:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var errLeft = errors.New("the client has left")
+
+// heartbeat is the checkpoint where it moved, else the shortest comment.
+func (s *subscriber) heartbeat(b []byte, v view) []byte {
+	if now, ok := s.server.checkpointAt(s.log, s.seq); ok {
+		v = now
+	}
+	if p, ok := s.checkpoint(v); ok {
+		s.sent = p
+		b = appendCheckpoint(b, p)
+	} else if s.server.config.Ping == "" {
+		b = append(b, ":\n"...)
+	}
+	return s.server.appendPing(b)
+}
+
+// checkpointAt is the view at the end of a log, if seq still is its end: a
+// position may have moved without a frame, and without waking anybody.
+func (s *Server) checkpointAt(l *Log, seq uint64) (view, bool) {
+	v, ok := l.read(seq)
+	return v, ok && len(v.frames) == 0
+}
+
+func (s *Server) appendPing(b []byte) []byte {
+	if s.config.Ping == "" {
+		return b
+	}
+	b = append(append(b, "event: "...), s.config.Ping...)
+	b = append(b, "\ndata: {\"time\":\""...)
+	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
+	return append(b, "\"}\n\n"...)
+}
+
+// finish ends the response. later asks the client to come back at a time of its own.
+func (s *subscriber) finish(buf []byte, err error) error {
+	if _, ok := errors.AsType[later](err); ok {
+		buf = s.server.appendLater(buf)
+	}
+	s.server.metrics.bytes.Add(float64(len(buf) - room))
+	if werr := s.wire.end(buf); werr != nil {
+		return werr
+	}
+	return err
+}
+
+// appendLater is the retry time of a client that is sent away: between half and
+// twice the usual, so that a herd comes back spread out.
+func (s *Server) appendLater(b []byte) []byte {
+	ms := s.config.Retry.Milliseconds()
+	b = append(b, "retry: "...)
+	b = strconv.AppendInt(b, max(1, ms/2+rand.Int64N(3*ms/2+1)), 10)
+	return append(b, "\n\n"...)
+}

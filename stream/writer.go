@@ -1,0 +1,285 @@
+package stream
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"rowcast/cdc"
+)
+
+// stepBytes is about how much a writer takes from the log for one round of
+// writes: under load many events become one write per client.
+const stepBytes = 64 << 10
+
+// writer serves a share of the clients whose sockets were taken over. All of them
+// stand at the same place of the live log. Whoever holds mu may do its work.
+type writer struct {
+	all  *writers
+	log  *Log
+	base time.Time     // see clock
+	kick chan struct{} // room for one: a client has joined, look at the log
+
+	mu      sync.Mutex
+	members int
+	catalog *catalog
+	index   *index
+	seq     uint64 // the next frame for every member
+	losses  uint64
+	total   int64        // Log.total behind seq
+	pos     cdc.Position // everything at or before it was written, or handed to a goroutine
+	dirty   []*group
+	chunk   []byte   // the bytes of one round for one group
+	built   []*Frame // what chunk was made of
+}
+
+// clock is the time as sockets keep it, in 8 bytes.
+func (w *writer) clock() int64 { return int64(time.Since(w.base)) }
+
+// serve is the writer's goroutine.
+func (w *writer) serve(ctx context.Context) {
+	beat := w.all.server.config.Heartbeat
+	tick := time.NewTicker(max(beat/32, time.Millisecond))
+	defer tick.Stop()
+	for {
+		w.mu.Lock()
+		more, wake := w.step()
+		w.mu.Unlock()
+		if more && ctx.Err() == nil {
+			continue // the lock was free for a moment: clients can join and leave
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-w.kick:
+		case <-tick.C:
+			w.beat(beat)
+		}
+	}
+}
+
+// step writes the next frames to everybody; more is false at the log's end.
+func (w *writer) step() (more bool, wake <-chan struct{}) {
+	if w.members == 0 {
+		return false, w.log.wait()
+	}
+	bytes := 0
+	for bytes < stepBytes {
+		v, ok := w.log.read(w.seq)
+		if !ok {
+			w.flush()
+			w.fellOut(v)
+			return true, nil
+		}
+		w.losses, w.total = v.losses, max(w.total, v.total)
+		if len(v.frames) == 0 {
+			w.flush()
+			if v.reach.Compare(w.pos) > 0 {
+				w.pos = v.reach
+			}
+			return false, v.wake
+		}
+		for _, f := range v.frames {
+			w.seq++
+			if f.ctl != nil && !f.ctl.reset {
+				w.flush()
+				w.turn(f)
+				continue
+			}
+			w.pos = f.Pos
+			w.dirty = w.index.route(f, w.dirty)
+			bytes += len(f.Block)
+		}
+		if bytes >= stepBytes {
+			w.flush()
+		}
+	}
+	return true, nil
+}
+
+// flush writes each group's frames to its members.
+func (w *writer) flush() {
+	if len(w.dirty) == 0 {
+		return
+	}
+	w.log.working(+1, 0)
+	now, sent := w.clock(), 0
+	for i, g := range w.dirty {
+		sent += w.writeGroup(g, now)
+		if g.pending = g.pending[:0]; cap(g.pending) > 256 {
+			g.pending = nil
+		}
+		if len(g.socks) == 0 {
+			w.index.remove(g)
+		}
+		w.dirty[i] = nil
+	}
+	w.dirty = w.dirty[:0]
+	w.log.working(-1, w.total)
+	w.all.server.metrics.bytes.Add(float64(sent))
+}
+
+// writeGroup builds the chunk once and writes it to every member, each with one
+// call that does not wait.
+func (w *writer) writeGroup(g *group, now int64) (sent int) {
+	if !slices.Equal(w.built, g.pending) { // groups with parameters often get the same frames
+		w.chunk = slices.Grow(w.chunk[:0], room)[:room]
+		for _, f := range g.pending {
+			w.chunk = append(w.chunk, f.Block...)
+		}
+		w.built = append(w.built[:0], g.pending...)
+		w.chunk = append(w.chunk, "\r\n"...)
+	}
+	last := g.pending[len(g.pending)-1].Pos
+	chunk := chunked(w.chunk[:len(w.chunk)-2])
+	for i := len(g.socks) - 1; i >= 0; i-- { // backwards: members may leave on the way
+		k := g.socks[i]
+		k.last, k.version = now, 0
+		sent += w.write(k, chunk, last)
+	}
+	if cap(w.chunk) > 16*stepBytes { // one big frame
+		w.chunk, w.built = nil, nil
+	}
+	return sent
+}
+
+// write gives a member bytes without waiting. One that can't take all of them
+// leaves for a goroutine; one whose connection is broken is let go.
+func (w *writer) write(k *socket, b []byte, sent cdc.Position) int {
+	n, full, err := k.write(b)
+	switch {
+	case err != nil:
+		w.remove(k)
+		w.all.close(k)
+	case full:
+		w.expel(k, slices.Clone(b[n:]), sent)
+	}
+	return n
+}
+
+// remove takes a member out; its group stays in the index if it is being written.
+func (w *writer) remove(k *socket) {
+	g := k.group
+	g.remove(k)
+	w.members--
+	if len(g.socks) == 0 && len(g.pending) == 0 {
+		w.index.remove(g)
+	}
+}
+
+// expel hands a member to a goroutine, which writes rest first.
+func (w *writer) expel(k *socket, rest []byte, sent cdc.Position) {
+	sub := k.group.sub
+	w.remove(k)
+	s := w.all.subscriber(k)
+	s.cursor = cursor{log: w.log, sub: sub, seq: w.seq, losses: w.losses, pos: w.pos, sent: sent}
+	w.all.wg.Go(func() { s.catchUp(rest) })
+}
+
+// turn deals with a control frame.
+func (w *writer) turn(f *Frame) {
+	if why := f.ctl.lost; why != nil {
+		block := appendReset(make([]byte, room, 512), f.Pos, why.reason, idText(w.pos), why.message)
+		w.pos = f.Pos
+		chunk, now := chunked(block), w.clock()
+		w.each(func(k *socket) {
+			k.last, k.version = now, 0
+			w.write(k, chunk, f.Pos)
+		})
+		return
+	}
+	w.rebind(f.ctl.catalog)
+}
+
+// rebind moves every group under another config. Members whose stream is gone
+// are told and their responses ended.
+func (w *writer) rebind(c *catalog) {
+	old := w.index
+	w.catalog, w.index = c, newIndex(c)
+	for _, g := range old.byID {
+		sub, err := g.sub.rebind(c)
+		if err == nil {
+			to := w.index.group(sub)
+			for _, k := range g.socks {
+				to.add(k)
+			}
+			continue
+		}
+		w.members -= len(g.socks)
+		for _, k := range g.socks {
+			k.group = nil
+			s := w.all.subscriber(k)
+			s.cursor = cursor{pos: w.pos, sent: w.pos}
+			w.all.wg.Go(func() {
+				_ = s.finish(appendGone(make([]byte, room, 512), s.pos, s.sent, err), errGone)
+				w.all.release(s.sock)
+			})
+		}
+	}
+}
+
+// fellOut: the log no longer holds what comes next. After a loss the notice of it
+// does; otherwise every member has to catch up on its own.
+func (w *writer) fellOut(v view) {
+	if v.losses != w.losses {
+		w.losses, w.seq = v.losses, w.log.oldest()
+		return
+	}
+	w.each(func(k *socket) { w.expel(k, nil, w.pos) })
+}
+
+// each calls f for every member; f may remove it.
+func (w *writer) each(f func(*socket)) {
+	groups := make([]*group, 0, len(w.index.byID))
+	for _, g := range w.index.byID {
+		groups = append(groups, g)
+	}
+	for _, g := range groups {
+		for i := len(g.socks) - 1; i >= 0; i-- {
+			f(g.socks[i])
+		}
+	}
+}
+
+// beat sends heartbeats to members that have heard nothing for most of the
+// interval. Their share of it differs by client, which spreads the work.
+func (w *writer) beat(every time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.members == 0 {
+		return
+	}
+	v, ok := w.log.read(w.seq)
+	if !ok || len(v.frames) > 0 {
+		return // there are events to write, which are better
+	}
+	if v.reach.Compare(w.pos) > 0 {
+		w.pos = v.reach
+	}
+	s := w.all.server
+	comment := make([]byte, room, 128)
+	if s.config.Ping == "" {
+		comment = append(comment, ":\n"...)
+	}
+	comment = chunked(s.appendPing(comment))
+	moved := comment
+	if !v.head.IsZero() && v.head.Compare(w.pos) >= 0 {
+		moved = chunked(s.appendPing(appendCheckpoint(make([]byte, room, 256), v.head)))
+	}
+	now, sent := w.clock(), 0
+	w.each(func(k *socket) {
+		if now-k.last < int64(every-every/16-every/4/32*time.Duration(k.id%32)) {
+			return
+		}
+		b := comment
+		if k.version != v.version {
+			b = moved
+			k.version = v.version
+		}
+		k.last = now
+		sent += w.write(k, b, w.pos)
+	})
+	s.metrics.bytes.Add(float64(sent))
+}
