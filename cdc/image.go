@@ -43,9 +43,16 @@ type patch struct {
 	ok    bool // the before image has the document
 }
 
-// How a value's length is known.
+// walk is how a column's length is known. It stands apart from the plan, so that
+// walking over a row touches little memory.
+type walk struct {
+	size   uint16 // in bytes, where prefix is walkFixed
+	prefix uint8
+}
+
+// What walk.prefix can be.
 const (
-	walkFixed   = 0 // plan.size bytes
+	walkFixed   = 0
 	walkUnknown = 0xff
 	// 1 to 4: that many bytes of length come first
 )
@@ -109,9 +116,8 @@ func (im *Image) read(t *Table, rc *rowColumns, b []byte) ([]byte, error) {
 			im.cells[i] = cell{n: cellNull}
 			continue
 		}
-		p := &t.plans[i]
-		size := int(p.size)
-		if w := int(p.walk); w != walkFixed {
+		size := int(t.walks[i].size)
+		if w := int(t.walks[i].prefix); w != walkFixed {
 			if w > len(b)-at {
 				return nil, im.short(i)
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 )
 
@@ -26,23 +27,21 @@ func appendDecimal(dst, b []byte, precision, scale int) []byte {
 		dst = append(dst, '-')
 	}
 	flip := uint32(0x80) // the sign bit, until the first group is read
-	group := func(digits int) uint32 {
+	group := func(digits int) (v uint32) {
 		n := int(decimalBytes[digits])
-		v := uint32(0)
-		for i, x := range b[:n] {
-			v = v<<8 | (uint32(x)^flip^mask)&0xff
-			if i == 0 {
-				flip = 0
-			}
+		for _, x := range b[:n] {
+			v = v<<8 | uint32(x)
 		}
 		b = b[n:]
+		v ^= mask>>(32-8*n) ^ flip<<(8*n-8)
+		flip = 0
 		return v
 	}
 	whole := precision - scale
 	started := false
 	if n := whole % 9; n != 0 {
 		if v := group(n); v != 0 {
-			dst, started = strconv.AppendUint(dst, uint64(v), 10), true
+			dst, started = appendUint(dst, uint64(v)), true
 		}
 	}
 	for range whole / 9 {
@@ -50,7 +49,7 @@ func appendDecimal(dst, b []byte, precision, scale int) []byte {
 		if started {
 			dst = appendDigits(dst, v, 9)
 		} else if v != 0 {
-			dst, started = strconv.AppendUint(dst, uint64(v), 10), true
+			dst, started = appendUint(dst, uint64(v)), true
 		}
 	}
 	if !started {
@@ -69,14 +68,57 @@ func appendDecimal(dst, b []byte, precision, scale int) []byte {
 	return dst
 }
 
-// appendDigits adds the last n decimal digits of v, with leading zeros.
+// appendDigits adds the last n ≤ 9 decimal digits of v, with leading zeros.
 func appendDigits(dst []byte, v uint32, n int) []byte {
-	for range n {
-		dst = append(dst, '0')
+	at := len(dst)
+	dst = append(dst, "000000000"[:n]...)
+	i := len(dst)
+	for ; i-at >= 2; i -= 2 {
+		d := v % 100 * 2
+		v /= 100
+		dst[i-1], dst[i-2] = twoDigits[d+1], twoDigits[d]
 	}
-	for i := len(dst) - 1; n > 0; i, n = i-1, n-1 {
-		dst[i] = byte('0' + v%10)
-		v /= 10
+	if i > at {
+		dst[at] = byte('0' + v%10)
+	}
+	return dst
+}
+
+// appendInt is strconv.AppendInt in base 10, written in place.
+func appendInt(dst []byte, v int64) []byte {
+	if v < 0 {
+		return appendUint(append(dst, '-'), -uint64(v))
+	}
+	return appendUint(dst, uint64(v))
+}
+
+// powersOf10 are those that a uint64 holds.
+var powersOf10 = func() (p [20]uint64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = 10 * p[i-1]
+	}
+	return p
+}()
+
+func appendUint(dst []byte, v uint64) []byte {
+	if v < 10 {
+		return append(dst, byte('0'+v))
+	}
+	n := bits.Len64(v) * 1233 >> 12 // digits but for one
+	if v >= powersOf10[n] {
+		n++
+	}
+	at := len(dst)
+	dst = append(dst, "00000000000000000000"[:n]...)
+	i := len(dst)
+	for ; i-at >= 2; i -= 2 {
+		d := v % 100 * 2
+		v /= 100
+		dst[i-1], dst[i-2] = twoDigits[d+1], twoDigits[d]
+	}
+	if i > at {
+		dst[at] = byte('0' + v)
 	}
 	return dst
 }
@@ -87,7 +129,7 @@ const maxPlainExponent = 15
 
 // appendFloat adds the shortest digits that read back to the same value of that
 // width, in MySQL's form: 0.1, 1e20, 1.5e-20. It is a JSON number too.
-func appendFloat(dst []byte, v float64, bits int) ([]byte, error) {
+func appendFloat(dst []byte, v float64, width int) ([]byte, error) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return dst, fmt.Errorf("%v is no JSON number", v)
 	}
@@ -98,10 +140,10 @@ func appendFloat(dst []byte, v float64, bits int) ([]byte, error) {
 		return append(dst, '0'), nil
 	}
 	if abs := math.Abs(v); abs >= 1e-15 && abs < 1e15 {
-		return strconv.AppendFloat(dst, v, 'f', -1, bits), nil
+		return strconv.AppendFloat(dst, v, 'f', -1, width), nil
 	}
 	start := len(dst)
-	dst = strconv.AppendFloat(dst, v, 'e', -1, bits)
+	dst = strconv.AppendFloat(dst, v, 'e', -1, width)
 	// Go writes e+20 and e-07 where MySQL writes e20 and e-7.
 	for i := len(dst) - 1; i > start; i-- {
 		if dst[i] != 'e' {

@@ -22,7 +22,8 @@ type Table struct {
 	Columns      []Column
 	Key          []int // primary key: indexes into Columns, in key order; empty where there is none
 
-	plans []plan // how each column is walked and rendered; see newTable
+	plans []plan // how each column is rendered; see newTable
+	walks []walk // how each is walked over
 }
 
 // Column is one column of a Table.
@@ -52,19 +53,16 @@ const (
 // binaryCollation is the number of the collation and character set "binary".
 const binaryCollation = 63
 
-// newTable completes a table whose exported fields are set.
+// newTable completes a table whose exported fields are set: it works out once how
+// the columns are decoded.
 func newTable(t *Table) *Table {
-	t.plans = makePlans(t)
-	return t
-}
-
-// makePlans works out once how the table's columns are decoded.
-func makePlans(t *Table) []plan {
-	plans := make([]plan, len(t.Columns))
+	t.plans = make([]plan, len(t.Columns))
+	t.walks = make([]walk, len(t.Columns))
 	for i := range t.Columns {
-		plans[i] = makePlan(&t.Columns[i])
+		p := makePlan(&t.Columns[i])
+		t.plans[i], t.walks[i] = p, walk{size: p.size, prefix: p.walk}
 	}
-	return plans
+	return t
 }
 
 // String is the table's name as people write it.

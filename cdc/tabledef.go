@@ -105,7 +105,7 @@ func (d *defLoader) each(sql, prefix string, row func(def *TableDef, text func(i
 	for i := range r.Values {
 		text := func(j int) string {
 			s, _ := r.GetString(i, j)
-			return s
+			return strings.Clone(s) // of a buffer that Close gives back
 		}
 		number := func(j int) int {
 			if null, err := r.IsNull(i, j); null || err != nil {

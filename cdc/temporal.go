@@ -93,19 +93,19 @@ func appendUnix(dst []byte, seconds uint32, sep byte) []byte {
 	return appendClock(append(appendDate(dst, year, month, day), sep), s/3600, s/60%60, s%60)
 }
 
-// civil is the date that many days after 1970-01-01, by Howard Hinnant's algorithm:
-// eras of 400 years that begin on March 1st.
+// civil is the date that many days after 1970-01-01, by Neri and Schneider's
+// algorithm: years that begin on March 1st, counted in eras of 400.
 func civil(days uint32) (year, month, day uint32) {
-	z := days + 719468
-	era := z / 146097
-	doe := z - era*146097
-	yoe := (doe - doe/1460 + doe/36524 - doe/146096) / 365
-	doy := doe - (365*yoe + yoe/4 - yoe/100)
-	mp := (5*doy + 2) / 153
-	day = doy - (153*mp+2)/5 + 1
-	year = yoe + era*400
-	if month = mp + 3; month > 12 {
-		month, year = month-12, year+1
+	n := 4*(days+719468) + 3
+	century := n / 146097
+	n = n%146097 | 3
+	p := uint64(2939745) * uint64(n)
+	yearOfCentury := uint32(p >> 32)
+	dayOfYear := uint32(p) / 2939745 / 4
+	m := 2141*dayOfYear + 197913
+	year, month, day = 100*century+yearOfCentury, m>>16, m&0xffff/2141+1
+	if dayOfYear >= 306 {
+		year, month = year+1, month-12
 	}
 	return year, month, day
 }
@@ -115,18 +115,18 @@ func appendDate(dst []byte, year, month, day uint32) []byte {
 		dst = appendDigits(dst, year/10000, 2)
 		year %= 10000
 	}
-	y, c := year%100, year/100
-	m, d := month%100, day%100
-	return append(dst, twoDigits[2*c], twoDigits[2*c+1], twoDigits[2*y], twoDigits[2*y+1], '-',
-		twoDigits[2*m], twoDigits[2*m+1], '-', twoDigits[2*d], twoDigits[2*d+1])
+	y, c := year%100*2, year/100*2
+	m, d := month%100*2, day%100*2
+	return append(dst, twoDigits[c], twoDigits[c+1], twoDigits[y], twoDigits[y+1], '-',
+		twoDigits[m], twoDigits[m+1], '-', twoDigits[d], twoDigits[d+1])
 }
 
 func appendClock(dst []byte, hour, minute, second uint32) []byte {
 	if hour > 99 {
 		dst = append(dst, byte('0'+hour/100%10))
 	}
-	h, m, s := hour%100, minute%100, second%100
-	return append(dst, twoDigits[2*h], twoDigits[2*h+1], ':', twoDigits[2*m], twoDigits[2*m+1], ':', twoDigits[2*s], twoDigits[2*s+1])
+	h, m, s := hour%100*2, minute%100*2, second%100*2
+	return append(dst, twoDigits[h], twoDigits[h+1], ':', twoDigits[m], twoDigits[m+1], ':', twoDigits[s], twoDigits[s+1])
 }
 
 const twoDigits = "0001020304050607080910111213141516171819" +

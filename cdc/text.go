@@ -2,6 +2,8 @@ package cdc
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"slices"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -17,9 +19,22 @@ func AppendQuoted[S []byte | string](dst []byte, s S) []byte {
 	case string:
 		b = unsafe.Slice(unsafe.StringData(v), len(v)) // read only
 	}
-	dst = append(dst, '"')
-	dst = appendEscaped(dst, b)
-	return append(dst, '"')
+	return appendQuoted(dst, b)
+}
+
+// appendQuoted takes the whole string at once where there is nothing to escape.
+func appendQuoted(dst, b []byte) []byte {
+	if !isPlain(b) {
+		dst = append(dst, '"')
+		dst = appendEscaped(dst, b)
+		return append(dst, '"')
+	}
+	at := len(dst)
+	dst = slices.Grow(dst, len(b)+2)[:at+len(b)+2]
+	dst[at] = '"'
+	copy(dst[at+1:], b)
+	dst[len(dst)-1] = '"'
+	return dst
 }
 
 // appendEscaped is AppendQuoted without the quotes.
@@ -53,16 +68,39 @@ func appendEscaped(dst, b []byte) []byte {
 	}
 }
 
-// plainPrefix is how many bytes at the start of b are ASCII and need no escape.
-func plainPrefix(b []byte) int {
+// special has a high bit set for each of eight bytes that can't stand in a JSON
+// string as it is, or is not ASCII. Above a true one there may be false ones.
+func special(v uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote, slash := v^ones*'"', v^ones*'\\'
+	return (v | (v - ones*' ') | (quote - ones) | (slash - ones)) & highs
+}
+
+// isPlain tells whether all of b is ASCII that needs no escape.
+func isPlain(b []byte) bool {
+	if len(b) < 8 {
+		for _, c := range b {
+			if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+				return false
+			}
+		}
+		return true
+	}
+	last := b[len(b)-8:] // may overlap with what was seen
+	for ; len(b) > 8; b = b[8:] {
+		if special(binary.LittleEndian.Uint64(b)) != 0 {
+			return false
+		}
+	}
+	return special(binary.LittleEndian.Uint64(last)) == 0
+}
+
+// plainPrefix is how many bytes at the start of b are plain.
+func plainPrefix(b []byte) int {
 	n := 0
 	for ; len(b)-n >= 8; n += 8 {
-		v := binary.LittleEndian.Uint64(b[n:])
-		quote, slash := v^ones*'"', v^ones*'\\'
-		// A high bit is set where a byte is ≥ 0x80, < 0x20, or one of the two (false positives only above a true one).
-		if (v|(v-ones*0x20)|(quote-ones)|(slash-ones))&highs != 0 {
-			break
+		if v := special(binary.LittleEndian.Uint64(b[n:])); v != 0 {
+			return n + bits.TrailingZeros64(v)/8
 		}
 	}
 	for ; n < len(b); n++ {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
@@ -212,12 +211,14 @@ func (p plan) text(c *Column) plan {
 func (p *plan) appendJSON(dst, b []byte, f *Format) ([]byte, error) {
 	switch p.render {
 	case asUTF8:
-		return AppendQuoted(dst, b), nil
+		return appendQuoted(dst, b), nil
 	case asInt64, asUint64:
-		if !f.BigintString {
-			break
+		if f.BigintString {
+			return append(p.appendNumber(append(dst, '"'), b), '"'), nil
 		}
-		return append(p.appendNumber(append(dst, '"'), b), '"'), nil
+		return p.appendNumber(dst, b), nil
+	case asInt32:
+		return appendInt(dst, int64(int32(binary.LittleEndian.Uint32(b)))), nil
 	case asDecimal:
 		if !f.DecimalNumber {
 			return append(appendDecimal(append(dst, '"'), b, int(p.meta>>8), int(p.meta&0xff)), '"'), nil
@@ -309,24 +310,24 @@ func (p *plan) appendCommon(dst, b []byte) ([]byte, error) {
 func (p *plan) appendNumber(dst, b []byte) []byte {
 	switch p.render {
 	case asInt8:
-		return strconv.AppendInt(dst, int64(int8(b[0])), 10)
+		return appendInt(dst, int64(int8(b[0])))
 	case asInt16:
-		return strconv.AppendInt(dst, int64(int16(binary.LittleEndian.Uint16(b))), 10)
+		return appendInt(dst, int64(int16(binary.LittleEndian.Uint16(b))))
 	case asInt24:
-		return strconv.AppendInt(dst, int64(int32(uintLE(b)<<8))>>8, 10)
+		return appendInt(dst, int64(int32(uintLE(b)<<8))>>8)
 	case asInt32:
-		return strconv.AppendInt(dst, int64(int32(binary.LittleEndian.Uint32(b))), 10)
+		return appendInt(dst, int64(int32(binary.LittleEndian.Uint32(b))))
 	case asInt64:
-		return strconv.AppendInt(dst, int64(binary.LittleEndian.Uint64(b)), 10)
+		return appendInt(dst, int64(binary.LittleEndian.Uint64(b)))
 	case asYear:
 		if b[0] == 0 {
 			return append(dst, '0') // SELECT prints 0000, which is no JSON number
 		}
-		return strconv.AppendUint(dst, uint64(b[0])+1900, 10)
+		return appendUint(dst, uint64(b[0])+1900)
 	case asBit:
-		return strconv.AppendUint(dst, uintBE(b), 10)
+		return appendUint(dst, uintBE(b))
 	}
-	return strconv.AppendUint(dst, uintLE(b), 10)
+	return appendUint(dst, uintLE(b))
 }
 
 func (p *plan) appendBase64(dst, b []byte) []byte {
