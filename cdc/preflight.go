@@ -48,7 +48,8 @@ func (s *Source) Preflight(ctx context.Context, tables ...string) ([]Finding, er
 	if err != nil {
 		return nil, err
 	}
-	defer c.Quit()
+	defer c.Close()
+	defer c.Quit() // said, so that the server logs no aborted connection
 	stop := context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
 	defer stop()
 	findings, err := preflight(c, s.identify(c), s.cfg.ServerID, tables)

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"rowcast/cdc"
+	"rowcast/filters"
+	"rowcast/stream"
+)
+
+// app is one running rowcast: config, database, streams and listeners.
+type app struct {
+	conf  *config
+	env   []string
+	facts io.Writer // takes a line for each fact at the start
+	log   *slog.Logger
+	drain time.Duration
+
+	src    *cdc.Source
+	set    *filters.Set // the first one; reload swaps later ones in
+	server *stream.Server
+	public net.Listener
+	admin  net.Listener // nil: none
+
+	ready  func(a *app) // called once the binlog is about to be read; may be nil
+	lookUp atomic.Bool  // the binlog does not describe tables
+}
+
+// open does what can fail at once: it judges the config and listens. A port
+// that is taken is told before any wait for the database.
+func (a *app) open() (err error) {
+	if a.set, err = a.conf.compile(); err != nil {
+		return err
+	}
+	if a.src, err = cdc.New(a.conf.source(a.log)); err != nil {
+		return fmt.Errorf("%s: %w", a.conf.file, err)
+	}
+	if a.server, err = stream.NewServer(a.conf.stream(), a.src, renderer{a.set}, a.log); err != nil {
+		return fmt.Errorf("%s: %w", a.conf.file, err)
+	}
+	if a.public, err = listen("[http] listen", string(a.conf.HTTP.Listen)); err != nil {
+		return err
+	}
+	if a.conf.Admin.Listen != "" {
+		if a.admin, err = listen("[admin] listen", string(a.conf.Admin.Listen)); err != nil {
+			_ = a.public.Close()
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) fact(format string, args ...any) { fmt.Fprintf(a.facts, format+"\n", args...) }
+
+// url is where the page is.
+func (a *app) url() string { return browserURL(a.public.Addr().String()) }
+
+// run serves until ctx ends, then drains; or until something can't be mended
+// by waiting, which it returns. What it opened is closed in reverse order.
+func (a *app) run(ctx context.Context) error {
+	if err := a.open(); err != nil {
+		return err
+	}
+	a.fact("rowcast %s", version())
+	a.fact("config %s: %s", a.conf.file, count(len(a.conf.Tables), "stream"))
+	if files := raiseFileLimit(); files > 0 {
+		a.fact("open files: at most %d, and about as many clients", files)
+	}
+	failed := make(chan error, 3) // one each for the two listeners and the work; nobody waits to send
+	public := a.serve(a.public, a.server.Handler(), failed)
+	a.fact("listening on %s", a.url())
+	servers := []*http.Server{public}
+	if a.admin != nil {
+		servers = append(servers, a.serve(a.admin, a.server.Admin(), failed))
+		a.fact("metrics on %s/metrics", browserURL(a.admin.Addr().String()))
+	}
+
+	// The work goes on while clients are sent away in order.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := a.work(working); err != nil && working.Err() == nil {
+			failed <- err
+		}
+	}()
+	reloads := make(chan struct{})
+	go func() {
+		defer close(reloads)
+		a.reloadOnChange(working)
+	}()
+
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("shutting down", "drain", a.drain)
+	case err = <-failed:
+	}
+	a.close(context.WithoutCancel(ctx), servers)
+	stop()
+	<-done
+	<-reloads
+	return err
+}
+
+// serve answers on l until the server is shut down.
+func (a *app) serve(l net.Listener, h http.Handler, failed chan<- error) *http.Server {
+	s := newHTTP(h, a.log)
+	go func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("listen on %s: %w", l.Addr(), err)
+		}
+	}()
+	return s
+}
+
+// close ends all responses, then the listeners, within the drain time.
+func (a *app) close(ctx context.Context, servers []*http.Server) {
+	ctx, cancel := context.WithTimeout(ctx, a.drain)
+	defer cancel()
+	if err := a.server.Drain(ctx); err != nil {
+		a.log.Warn("not every client was sent away in order", "error", err)
+	}
+	for _, s := range servers {
+		shutdown(ctx, s)
+	}
+}
+
+// work waits for the database, judges it, and reads its binlog.
+func (a *app) work(ctx context.Context) error {
+	if err := a.meet(ctx); err != nil {
+		return err
+	}
+	if a.ready != nil {
+		a.ready(a)
+	}
+	return a.server.Run(ctx)
+}
+
+// count is "1 stream" or "2 streams".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"rowcast/internal/throwaway"
+)
+
+// What an operator may have got wrong, and the one line that `serve` ends with.
+func TestServeRefuses(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		exec(t, s, "CREATE USER 'nobody'@'%' IDENTIFIED BY 'rowcast'", "GRANT SELECT ON draft.* TO 'nobody'@'%'", "CREATE VIEW draft.v AS SELECT 1")
+		monitor := "REPLICATION CLIENT"
+		if f == throwaway.MariaDB {
+			monitor = "BINLOG MONITOR"
+		}
+		fresh := configFor(s, twoStreams)
+		for name, tc := range map[string]struct{ config, want string }{
+			"wrong password": {strings.Replace(fresh, `password = "rowcast"`, `password = "hush"`, 1),
+				"check [source] user and password"},
+			"missing privilege": {strings.Replace(fresh, `user = "rowcast"`, `user = "nobody"`, 1),
+				"privileges: 'nobody'@'%' lacks REPLICATION SLAVE, " + monitor + "; GRANT REPLICATION SLAVE, " + monitor + " ON *.* TO 'nobody'@'%'"},
+			"unknown table": {strings.Replace(fresh, "draft.picks", "draft.pick", 1),
+				`:9: table.name: there is no table pick in database draft, did you mean picks?, or the account may not SELECT from it`},
+			"unknown database": {strings.Replace(fresh, "draft.picks", "darft.picks", 1),
+				`:9: table.name: there is no table in a database darft, did you mean draft?, or the account may not SELECT from it`},
+			"view": {strings.Replace(fresh, "draft.picks", "draft.v", 1),
+				`:9: table.name: draft.v is a view, and the binlog knows tables only; publish what it is made of`},
+			"unknown column": {fresh + "columns = [\"id\", \"nmae\"]\n",
+				`table.columns: "nmae" is no column of draft.teams`},
+		} {
+			t.Run(name, func(t *testing.T) {
+				code, _, stderr := command(t, "serve", "--config", writeConfig(t, tc.config))
+				lines := strings.Split(strings.TrimSpace(stderr), "\n")
+				if last := lines[len(lines)-1]; code != 1 || !strings.HasPrefix(last, "rowcast: ") || !strings.Contains(last, tc.want) {
+					t.Errorf("exit %d, %q\nwant %s", code, stderr, tc.want)
+				}
+				if strings.Contains(stderr, "hush") {
+					t.Errorf("the password is told: %s", stderr)
+				}
+				code, stdout, stderr := command(t, "check", "--config", writeConfig(t, tc.config))
+				if code != 1 || stderr != "" || !strings.Contains(stdout, tc.want) || !strings.Contains(stdout, "fail  ") {
+					t.Errorf("check: exit %d, %q %q", code, stdout, stderr)
+				}
+			})
+		}
+	})
+}
+
+func TestServeRefusesServer(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		file := writeConfig(t, configFor(s, twoStreams))
+		if code, stdout, stderr := command(t, "check", "--config", file); code != 0 || strings.Contains(stdout, "fail") || strings.Contains(stdout, "warn") {
+			t.Errorf("check of a good server: exit %d\n%s%s", code, stdout, stderr)
+		}
+		refused := func(want string) {
+			t.Helper()
+			code, _, stderr := command(t, "serve", "--config", file)
+			lines := strings.Split(strings.TrimSpace(stderr), "\n")
+			if code != 1 || !strings.HasPrefix(lines[len(lines)-1], want) {
+				t.Errorf("exit %d, %q, want %s", code, stderr, want)
+			}
+			if code, stdout, _ := command(t, "check", "--config", file); code != 1 || !strings.Contains(stdout, "fail  "+strings.TrimPrefix(want, "rowcast: ")) {
+				t.Errorf("check: exit %d\n%s", code, stdout)
+			}
+		}
+		exec(t, s, "SET GLOBAL binlog_format = 'STATEMENT'")
+		refused("rowcast: binlog_format: STATEMENT: ")
+		if err := s.Restart(t.Context(), "--skip-log-bin"); err != nil {
+			t.Fatal(err)
+		}
+		refused("rowcast: log_bin: OFF: the server writes no binlog; ")
+	})
+}
+
+func TestServePortTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	addr := l.Addr().String()
+	config := "[source]\naddr = \"127.0.0.1:1\"\n[http]\nlisten = \"" + addr + "\"\n[admin]\nlisten = \"\"\n" + twoStreams
+	code, _, stderr := command(t, "serve", "--config", writeConfig(t, config))
+	if want := "rowcast: " + addr + " is taken by another program; stop that one, or choose another port in [http] listen\n"; code != 1 || stderr != want {
+		t.Errorf("exit %d, %q", code, stderr)
+	}
+}
+
+// The database is away at the start: streams say so, and begin when it comes.
+func TestServeWaitsForDatabase(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		i := launch(t, configFor(s, twoStreams))
+		poll(t, "a word about the wait", func() string {
+			if strings.Contains(i.out.String(), "waiting for the database") {
+				return ""
+			}
+			return i.out.String()
+		})
+		if code, text := get(t, i.url+"/readyz"); code == 200 {
+			t.Errorf("ready without a database: %s", text)
+		}
+		if code, _ := get(t, i.url+"/healthz"); code != 200 {
+			t.Errorf("healthz: %d", code)
+		}
+		if code, out, stderr := command(t, "health", i.url); code != 0 || out != "ok\n" {
+			t.Errorf("health: %d %s%s", code, out, stderr)
+		}
+		if code, _, stderr := command(t, "health", i.url+"/readyz"); code != 1 {
+			t.Errorf("health of /readyz: %d %s", code, stderr)
+		} else {
+			oneLineEach(t, stderr, 1)
+		}
+		c := subscribe(t, i.url+"/events/picks", "")
+		c.mu.Lock()
+		status := c.status
+		c.mu.Unlock()
+		if status != 200 {
+			t.Errorf("a browser would give up for good: %d", status)
+		}
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		i.ready(t)
+		c = subscribe(t, i.url+"/events/picks", "").begun(t)
+		insertPick(t, s, 1, "p0")
+		numbered(t, players(t, c.wait(t, 1)), 1)
+		if code := i.stop(); code != 0 {
+			t.Errorf("exit %d", code)
+		}
+		if code, _, stderr := command(t, "health", i.url); code != 1 {
+			t.Errorf("health of nothing: %d %s", code, stderr)
+		}
+	})
+}

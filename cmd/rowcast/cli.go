@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// commands is the command line; each command's help is with its type.
+type commands struct {
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Stream the changes that the config publishes; what rowcast does without a command."`
+	Check   checkCmd   `cmd:"" help:"Judge the config and the live server, with the SQL that mends what is wrong."`
+	Tail    tailCmd    `cmd:"" help:"Print the events of streams on standard output, without HTTP."`
+	Explain explainCmd `cmd:"" help:"Show a change, and why a stream passes it on or not."`
+	Demo    demoCmd    `cmd:"" help:"Start a throwaway database with a sample, and rowcast on it."`
+	Health  healthCmd  `cmd:"" help:"Ask a running rowcast whether it is well, as a container's health check."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// console is what a command has of the world outside.
+type console struct {
+	ctx            context.Context
+	stdout, stderr io.Writer
+	env            []string
+}
+
+// usageError is a command line that can't be meant.
+type usageError struct{ error }
+
+// silent has been told already: only the exit code is left.
+var silent = errors.New("")
+
+// exited carries kong's wish to exit, after --help.
+type exited int
+
+// run is the whole program; it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, env []string) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			wanted, ok := p.(exited)
+			if !ok {
+				panic(p)
+			}
+			code = int(wanted)
+		}
+	}()
+	var cli commands
+	parser, err := kong.New(&cli,
+		kong.Name("rowcast"),
+		kong.Description("rowcast streams the committed row changes of a MySQL or MariaDB database to browsers, as Server-Sent Events.\n\n"+
+			"  rowcast demo     to see it at work\n"+
+			"  rowcast check    before it is let loose on a server\n"+
+			"  rowcast serve    with config.toml in this folder"),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100, NoAppDescFormat: true}),
+	)
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	c := &console{ctx: ctx, stdout: stdout, stderr: stderr, env: env}
+	return report(stderr, execute(c, parser, args))
+}
+
+func execute(c *console, parser *kong.Kong, args []string) error {
+	if err := knownCommand(parser, args); err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		help := "rowcast --help"
+		var parse *kong.ParseError
+		if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
+			help = "rowcast " + parse.Context.Selected().Name + " --help"
+		}
+		return usageError{fmt.Errorf("%w; see %s", err, help)}
+	}
+	return parsed.Run(c)
+}
+
+// knownCommand: since serve needs no naming, a mistyped command would be taken
+// for an argument of serve.
+func knownCommand(parser *kong.Kong, args []string) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return nil
+	}
+	var names []string
+	for _, node := range parser.Model.Children {
+		names = append(names, node.Name)
+	}
+	if slices.Contains(names, args[0]) {
+		return nil
+	}
+	return usageError{fmt.Errorf("unknown command %q%s; there are %s; see rowcast --help", args[0], didYouMean(args[0], names), strings.Join(names, ", "))}
+}
+
+// report prints an error, a line for each mistake, and chooses the exit code.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	for _, e := range flatten(err) {
+		if text := e.Error(); text != "" {
+			fmt.Fprintln(stderr, "rowcast: "+strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
+		}
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// configFlag is what every command that reads the config takes.
+type configFlag struct {
+	Config string `default:"config.toml" placeholder:"FILE" help:"The config; the variable ROWCAST_CONFIG names another too. Default: config.toml."`
+}
+
+// load reads the config and compiles its streams.
+func (f configFlag) load(c *console) (*config, error) {
+	return loadConfig(f.path(c), c.env)
+}
+
+func (f configFlag) path(c *console) string {
+	if f.Config == "config.toml" {
+		for _, pair := range c.env {
+			if name, ok := strings.CutPrefix(pair, "ROWCAST_CONFIG="); ok && name != "" {
+				return name
+			}
+		}
+	}
+	return f.Config
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"rowcast/internal/throwaway"
+)
+
+type demoCmd struct {
+	Auto    bool          `help:"Insert a pick every few seconds."`
+	Every   time.Duration `default:"3s" help:"How often --auto does."`
+	MySQL   bool          `name:"mysql" xor:"flavor" help:"Use MySQL. Default: whichever is found, MariaDB first."`
+	MariaDB bool          `name:"mariadb" xor:"flavor" help:"Use MariaDB."`
+	Port    int           `default:"-1" placeholder:"PORT" help:"Where the page listens on 127.0.0.1. Default: 8080, or a free port where that is taken."`
+}
+
+func (demoCmd) Help() string {
+	return `Starts a private database server of this machine in a temporary folder, with a sample hockey draft, and
+rowcast on it. Ctrl-C ends it all and removes the folder. It needs no config, no privileges and no
+running server, only MariaDB's or MySQL's programs: make servers installs both.
+
+  rowcast demo --auto`
+}
+
+const demoDrain = 2 * time.Second
+
+func (d *demoCmd) Run(c *console) (err error) {
+	if d.Every < 10*time.Millisecond {
+		return usageError{fmt.Errorf("--every %s is too often; give 10ms or more", d.Every)}
+	}
+	if d.Port < -1 || d.Port > 65535 {
+		return usageError{fmt.Errorf("--port %d is not a number from 0 to 65535", d.Port)}
+	}
+	steps := io.Writer(c.stderr)
+	s, err := throwaway.Start(c.ctx, throwaway.Options{
+		Flavor: d.flavor(), Log: steps, Args: []string{"--binlog-row-metadata=FULL"},
+	})
+	if err != nil {
+		if c.ctx.Err() != nil {
+			return nil // Ctrl-C while it started
+		}
+		return err
+	}
+	defer func() {
+		if closeErr := s.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	if err := s.Exec(demoSchema...); err != nil {
+		return fmt.Errorf("fill the sample database: %w", err)
+	}
+	conf, err := parseConfig("demo", demoConfig(s, d.listen()), nil)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(c.ctx)
+	defer stop()
+	a := &app{conf: conf, facts: io.Discard, log: slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), drain: demoDrain}
+	picking := make(chan error, 1) // so that its end never waits for us
+	auto := false
+	a.ready = func(a *app) {
+		d.banner(c.stdout, s, a)
+		if auto = d.Auto; auto {
+			go func() { picking <- pickOnAndOn(ctx, s, d.Every) }()
+		}
+	}
+	err = a.run(ctx)
+	stop()
+	if auto {
+		if pickErr := <-picking; err == nil {
+			err = pickErr
+		}
+	}
+	fmt.Fprintln(steps, "removing "+s.Dir())
+	return err
+}
+
+func (d *demoCmd) flavor() throwaway.Flavor {
+	switch {
+	case d.MySQL:
+		return throwaway.MySQL
+	case d.MariaDB:
+		return throwaway.MariaDB
+	}
+	return ""
+}
+
+// listen is where the page shall be: at the port that one remembers, unless
+// that is taken.
+func (d *demoCmd) listen() string {
+	if d.Port >= 0 {
+		return fmt.Sprintf("127.0.0.1:%d", d.Port)
+	}
+	const usual = "127.0.0.1:8080"
+	l, err := listen("", usual)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = l.Close()
+	return usual
+}
+
+func (d *demoCmd) banner(out io.Writer, s *throwaway.Server, a *app) {
+	name := "MySQL"
+	if s.Flavor() == throwaway.MariaDB {
+		name = "MariaDB"
+	}
+	fmt.Fprintf(out, `%s %s runs in %s, with a hockey draft in database draft.
+
+  page    %s
+  stream  curl -N %s/events/picks
+  SQL     %s draft
+
+Insert a pick there, and see it on the page at once:
+
+  INSERT INTO picks (round, team, player) VALUES (1, 'Oilers', 'Jori Lahtinen');
+
+Ctrl-C ends it all and leaves nothing behind.
+`, name, s.Version(), s.Dir(), a.url(), a.url(), s.ClientCommand())
+}
+
+func demoConfig(s *throwaway.Server, listen string) string {
+	return fmt.Sprintf(`
+[source]
+addr = %q
+user = %q
+password = %q
+[http]
+listen = %q
+[admin]
+listen = ""
+[stream]
+heartbeat = "5s"
+[[table]]
+name = "draft.picks"
+as = "picks"
+on = ["insert", "update", "delete"]
+[[table]]
+name = "draft.teams"
+as = "teams"
+on = ["insert", "update", "delete"]
+[[table]]
+name = "draft.players"
+as = "players"
+on = ["insert", "update", "delete"]
+`, s.Addr(), s.User(), s.Password(), listen)
+}

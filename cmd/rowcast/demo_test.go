@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"rowcast/internal/throwaway"
+)
+
+// TestDemo runs the demo as a process, as it would be killed by hand.
+func TestDemo(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		parent := t.TempDir()
+		cmd, out := startDemo(t, parent, "--"+string(f), "--auto", "--every", "50ms")
+		url := ""
+		poll(t, "the banner", func() string {
+			if m := regexp.MustCompile(`page +(\S+)\n`).FindStringSubmatch(out.String()); m != nil && strings.Contains(out.String(), "Ctrl-C") {
+				url = m[1]
+				return ""
+			}
+			return out.String()
+		})
+		events := subscribe(t, url+"/events/picks", "").wait(t, 3)
+		if row := events[0].row(t); row.Row["team"] == "" || row.Op != "insert" {
+			t.Errorf("%v", events)
+		}
+		// The command line that it shows works as it stands.
+		line := regexp.MustCompile(`SQL +(.*)\n`).FindStringSubmatch(out.String())[1]
+		sql := osexec.CommandContext(t.Context(), "sh", "-c", line)
+		sql.Stdin = strings.NewReader("INSERT INTO picks (round, team, player) VALUES (1, 'Oilers', 'Typed By-Hand');")
+		if text, err := sql.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v %s", line, err, text)
+		}
+		c := subscribe(t, url+"/events/picks", events[0].id)
+		c.until(t, "the row", func() bool {
+			return strings.Contains(c.events[max(0, len(c.events)-1)].data, "Typed By-Hand")
+		})
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		wantEmpty(t, parent)
+	})
+}
+
+func startDemo(t *testing.T, parent string, args ...string) (*osexec.Cmd, *syncBuffer) {
+	t.Helper()
+	out := &syncBuffer{}
+	cmd := osexec.Command(os.Args[0], append([]string{"demo", "--port", "0"}, args...)...)
+	cmd.Env = append(os.Environ(), asMain+"=1", "TMPDIR="+parent)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return cmd, out
+}
+
+func wantEmpty(t *testing.T, parent string) {
+	t.Helper()
+	poll(t, "the demo to leave nothing behind", func() string {
+		files, _ := filepath.Glob(filepath.Join(parent, "*"))
+		commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, path := range commands {
+			if line, err := os.ReadFile(path); err == nil && bytes.Contains(line, []byte(parent)) {
+				files = append(files, string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
+			}
+		}
+		return strings.Join(files, "; ")
+	})
+}
+
+// Killed half-way through the start, by a signal that it can answer and by one
+// that it can't.
+func TestDemoKilled(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, os.Kill} {
+		for _, step := range []string{"copying", "starting"} {
+			parent := t.TempDir()
+			cmd, out := startDemo(t, parent)
+			poll(t, step, func() string {
+				if strings.Contains(out.String(), step) {
+					return ""
+				}
+				return out.String()
+			})
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); (err == nil) != (signal == os.Interrupt) {
+				t.Errorf("%s at %s: %v\n%s", signal, step, err, out)
+			}
+			wantEmpty(t, parent)
+		}
+	}
+}
+
+func TestDemoPortTaken(t *testing.T) {
+	l, err := listen("", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := strings.Cut(l.Addr().String(), ":")
+	var out, errs bytes.Buffer
+	code := run(context.Background(), []string{"demo", "--port", port}, &out, &errs, nil)
+	if lines := strings.Split(strings.TrimSpace(errs.String()), "\n"); code != 1 || !strings.Contains(lines[len(lines)-1], "127.0.0.1:"+port+" is taken by another program") {
+		t.Errorf("exit %d, %s", code, errs.String())
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"rowcast/cdc"
+	"rowcast/filters"
+)
+
+type explainCmd struct {
+	configFlag
+	At     string            `placeholder:"ID" xor:"what" help:"The change to explain."`
+	Since  time.Duration     `placeholder:"10m" xor:"what" help:"Count what the stream made of all changes of the last while."`
+	Param  map[string]string `placeholder:"NAME=VALUE" help:"Value of a stream's parameter."`
+	Stream string            `arg:"" help:"Public name of a stream."`
+}
+
+func (explainCmd) Help() string {
+	return `Shows a change and, clause by clause, why the stream passes it on or not. With --since it counts, so that
+a filter can be tried on what really happened before it is saved. Masked and unlisted columns stay hidden.
+
+  rowcast explain --at binlog.000042/15873/0.0~67a1f3b2 picks
+  rowcast explain --since 10m --config new.toml picks`
+}
+
+func (e *explainCmd) Run(c *console) error {
+	var at cdc.Position
+	var err error
+	if e.At != "" {
+		if at, err = parseID("--at", e.At); err != nil {
+			return err
+		}
+		if at.IsCheckpoint() {
+			return usageError{fmt.Errorf("--at %s is a checkpoint, not a change; give an id such as binlog.000042/15873/0.0~67a1f3b2", e.At)}
+		}
+	} else if e.Since == 0 {
+		return usageError{errors.New("say which change with --at ID, or how far back to count with --since 10m; see rowcast explain --help")}
+	} else if e.Since < 0 {
+		return usageError{fmt.Errorf("--since %s is no time in the past; write it as 10m", e.Since)}
+	}
+	conf, err := e.load(c)
+	if err != nil {
+		return err
+	}
+	o, err := openOffline(c, conf, []string{e.Stream}, e.Param)
+	if err != nil {
+		return err
+	}
+	x := &explaining{offline: o, stream: o.picked[0], out: c.stdout}
+	if e.At != "" {
+		return x.one(c.ctx, at)
+	}
+	return x.many(c.ctx, time.Now().Add(-e.Since))
+}
+
+// explaining is a cdc.Handler that looks at changes rather than sending them.
+type explaining struct {
+	*offline
+	stream int
+	out    io.Writer
+	change func(c *cdc.Change) error
+	until  cdc.Position // the change, or the checkpoint, with which it ends
+	begun  func(p cdc.Position) error
+}
+
+// one explains a single change.
+func (x *explaining) one(ctx context.Context, at cdc.Position) error {
+	lineage, _ := at.Lineage()
+	from, err := cdc.Checkpoint(at.File(), at.Offset(), lineage)
+	if err != nil {
+		return err
+	}
+	x.until = at
+	found := false
+	x.change = func(c *cdc.Change) error {
+		if c.Pos.Compare(at) != 0 {
+			return nil
+		}
+		found = true
+		x.show(c)
+		return errDone
+	}
+	if err := served(x.src.Replay(ctx, from, x), "give the id of an event that the binlog still holds"); err != nil {
+		return err
+	}
+	if !found && ctx.Err() == nil {
+		return fmt.Errorf("at %s there is no change of a table that stream %s publishes (%s); `rowcast tail` shows ids",
+			at, x.set.Streams()[x.stream].Name, x.set.Streams()[x.stream].Table)
+	}
+	return nil
+}
+
+// show prints a change and the verdict.
+func (x *explaining) show(c *cdc.Change) {
+	info := x.set.Streams()[x.stream]
+	fmt.Fprintf(x.out, "%s of %s at %s, committed %s\n", c.Op, c.Table, c.Pos, c.Time.UTC().Format(time.RFC3339Nano))
+	for _, clause := range x.set.Explain(x.stream, c, x.bindings[x.stream]) {
+		fmt.Fprintln(x.out, "  where "+clauseText(clause))
+	}
+	op, data, err := x.verdict(c)
+	switch {
+	case err != nil:
+		fmt.Fprintf(x.out, "%s: reset, since it can't be rendered: %v\n", info.Name, err)
+	case op == 0 && !slices.Contains(info.Ops, c.Op.String()):
+		fmt.Fprintf(x.out, "%s: not sent; on has %s\n", info.Name, strings.Join(info.Ops, ", "))
+	case op == 0:
+		fmt.Fprintf(x.out, "%s: not sent\n", info.Name)
+	default:
+		fmt.Fprintf(x.out, "%s: sent as %s\n%s\n", info.Name, op, data)
+	}
+}
+
+func clauseText(c filters.Clause) string {
+	text := c.Text + ": "
+	switch {
+	case c.Err != nil:
+		return text + "can't be judged: " + c.Err.Error()
+	case c.Before == "" && c.After == "":
+		text += "needs a value; give it with --param"
+	case c.Before == "":
+		text += c.After
+	case c.After == "":
+		text += c.Before
+	default:
+		text += c.Before + " before, " + c.After + " after"
+	}
+	for _, v := range c.Values {
+		switch {
+		case v.Hidden:
+			text += fmt.Sprintf("; %s is not shown", v.Column)
+		case c.Before == "":
+			text += fmt.Sprintf("; %s is %s", v.Column, v.After)
+		case c.After == "" || v.Before == v.After:
+			text += fmt.Sprintf("; %s is %s", v.Column, v.Before)
+		default:
+			text += fmt.Sprintf("; %s was %s and is %s", v.Column, v.Before, v.After)
+		}
+	}
+	return text
+}
+
+// verdict is what the stream makes of a change; op 0: nothing.
+func (x *explaining) verdict(c *cdc.Change) (op cdc.Op, data string, err error) {
+	x.set.Render(c, func(stream int, as cdc.Op, _ string, payload []byte, key string, tag any, failed error) {
+		if stream != x.stream {
+			return
+		}
+		if failed != nil {
+			err = failed
+		} else if x.matches(stream, key, tag) {
+			op, data = as, string(payload)
+		}
+	})
+	return op, data, err
+}
+
+// Begin implements cdc.Handler.
+func (x *explaining) Begin(at cdc.Position) error { return x.end(at) }
+
+// Wants implements cdc.Handler.
+func (x *explaining) Wants(schema, table []byte) bool { return x.wants(schema, table) }
+
+// Change implements cdc.Handler.
+func (x *explaining) Change(c *cdc.Change) error {
+	if err := x.end(c.Pos); err != nil {
+		return err
+	}
+	return x.change(c)
+}
+
+// Notice implements cdc.Handler.
+func (x *explaining) Notice(n cdc.Notice) error {
+	fmt.Fprintf(x.out, "%s: %s\n", n.At, n.Message)
+	return nil
+}
+
+// Checkpoint implements cdc.Handler.
+func (x *explaining) Checkpoint(p cdc.Position, _ time.Time) error {
+	if x.begun != nil {
+		return x.begun(p)
+	}
+	return x.end(p)
+}
+
+func (x *explaining) end(p cdc.Position) error {
+	if d := p.Compare(x.until); d > 0 || d == 0 && x.until.IsCheckpoint() {
+		return errDone
+	}
+	return nil
+}

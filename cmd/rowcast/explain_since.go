@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"rowcast/cdc"
+	"rowcast/filters"
+)
+
+// many counts what the stream makes of all changes since a time.
+func (x *explaining) many(ctx context.Context, since time.Time) error {
+	now, err := x.src.Now(ctx)
+	if err != nil {
+		return err
+	}
+	from, whole, err := x.fileOf(ctx, now, since)
+	if err != nil {
+		return err
+	}
+	if !whole {
+		fmt.Fprintf(x.out, "the binlog begins later than %s\n", since.UTC().Format(time.RFC3339))
+	}
+	x.until = now
+	t := &tally{sent: map[cdc.Op]int{}, clauses: map[string]int{}}
+	x.change = func(c *cdc.Change) error {
+		if !c.Time.Before(since) {
+			t.count(x, c)
+		}
+		return nil
+	}
+	if err := served(x.src.Replay(ctx, from, x), "try again; the binlog was purged meanwhile"); err != nil {
+		return err
+	}
+	t.print(x.out, x.set.Streams()[x.stream])
+	return nil
+}
+
+// fileOf finds the beginning of the newest binlog file that was begun before
+// since: its lineage says when. whole is false where there is none.
+func (x *explaining) fileOf(ctx context.Context, now cdc.Position, since time.Time) (from cdc.Position, whole bool, err error) {
+	files, err := x.files(ctx)
+	if err != nil {
+		return from, false, err
+	}
+	for _, file := range slices.Backward(files) {
+		start, err := cdc.Checkpoint(file, 4, 0)
+		if err != nil {
+			return from, false, err
+		}
+		x.begun = func(p cdc.Position) error {
+			from = p
+			return errDone
+		}
+		err = x.src.Replay(ctx, start, x)
+		x.begun = nil
+		if !errors.Is(err, errDone) {
+			return from, false, err
+		}
+		if begun, _ := from.Lineage(); int64(begun) <= since.Unix() {
+			return from, true, nil
+		}
+	}
+	return from, false, nil
+}
+
+// files lists the binlog files, oldest first.
+func (x *explaining) files(ctx context.Context) ([]string, error) {
+	c, err := x.src.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	defer c.Quit()
+	r, err := c.Execute("SHOW BINARY LOGS")
+	if err != nil {
+		return nil, fmt.Errorf("list the binlog files: %w", err)
+	}
+	defer r.Close()
+	var files []string
+	for i := range r.RowNumber() {
+		file, err := r.GetString(i, 0)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, strings.Clone(file))
+	}
+	return files, nil
+}
+
+// tally is what a stream made of many changes.
+type tally struct {
+	changes, off, refused int
+	sent                  map[cdc.Op]int
+	clauses               map[string]int // how many refused changes a clause was not true for
+	errs                  int
+	err                   error // the first
+}
+
+func (t *tally) count(x *explaining, c *cdc.Change) {
+	t.changes++
+	op, _, err := x.verdict(c)
+	switch {
+	case err != nil:
+		if t.errs++; t.err == nil {
+			t.err = fmt.Errorf("at %s: %w", c.Pos, err)
+		}
+	case op != 0:
+		t.sent[op]++
+	case !slices.Contains(x.set.Streams()[x.stream].Ops, c.Op.String()):
+		t.off++
+	default:
+		t.refused++
+		for _, clause := range x.set.Explain(x.stream, c, x.bindings[x.stream]) {
+			if clause.After != "true" && clause.Before != "true" {
+				t.clauses[clause.Text]++
+			}
+		}
+	}
+}
+
+func (t *tally) print(out io.Writer, info filters.Info) {
+	fmt.Fprintf(out, "%s of %s\n", count(t.changes, "change"), info.Table)
+	for op := cdc.Insert; op <= cdc.Delete; op++ {
+		if t.sent[op] > 0 {
+			fmt.Fprintf(out, "  %d sent as %s\n", t.sent[op], op)
+		}
+	}
+	if t.off > 0 {
+		fmt.Fprintf(out, "  %d not sent, since on has %s\n", t.off, strings.Join(info.Ops, ", "))
+	}
+	if t.refused > 0 {
+		fmt.Fprintf(out, "  %d not sent, since where does not match\n", t.refused)
+	}
+	var texts []string
+	for text := range t.clauses {
+		texts = append(texts, text)
+	}
+	slices.SortFunc(texts, func(a, b string) int { return t.clauses[b] - t.clauses[a] })
+	for _, text := range texts {
+		fmt.Fprintf(out, "    %d by %s\n", t.clauses[text], text)
+	}
+	if t.errs > 0 {
+		fmt.Fprintf(out, "  %d can't be rendered; the first %v\n", t.errs, t.err)
+	}
+}

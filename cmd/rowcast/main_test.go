@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+// asMain has the test binary be rowcast, for tests that send signals to it.
+const asMain = "TEST_AS_ROWCAST"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		os.Exit(realMain())
+	}
+	testscript.Main(leakChecked{m}, map[string]func(){"rowcast": main})
+}
+
+// leakChecked fails a run that left goroutines behind.
+type leakChecked struct{ m *testing.M }
+
+func (l leakChecked) Run() int {
+	code := l.m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}

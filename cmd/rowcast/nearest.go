@@ -1,0 +1,40 @@
+package main
+
+import "strings"
+
+// nearest is the one of names that was probably meant by word, or "".
+func nearest(word string, names []string) string {
+	best, found := len(word)+1, ""
+	for _, name := range names {
+		d := distance(strings.ToLower(word), strings.ToLower(name))
+		// address is addr, truncate is not update.
+		if d < best && 9*d <= 4*max(len(word), len(name)) {
+			best, found = d, name
+		}
+	}
+	return found
+}
+
+// distance counts the bytes to insert, delete, replace or swap with the next
+// one that make b of a.
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"reflect"
+	"strings"
+	"syscall"
+	"time"
+
+	"rowcast/filters"
+)
+
+// retryReload is when a config that could not be judged, since the database was
+// away, is looked at again.
+const retryReload = 5 * time.Second
+
+// reloadOnChange takes a changed config over, on SIGHUP and when the file
+// changes, until ctx ends.
+func (a *app) reloadOnChange(ctx context.Context) {
+	hup := make(chan os.Signal, 1) // signals that come while one is served mean the same
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	var changed <-chan struct{}
+	if a.conf.onDisk {
+		w, err := watchFile(a.conf.file, a.conf.sum, a.log)
+		if err != nil {
+			a.log.Warn("changes of the config are not noticed; send SIGHUP after each", "error", err)
+		} else {
+			defer w.Close()
+			changed = w.changed
+		}
+	}
+	var again <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-hup:
+		case <-again:
+		}
+		again = nil
+		if err := a.reload(ctx); err != nil && mayPass(err) && ctx.Err() == nil {
+			again = time.After(retryReload)
+		}
+	}
+}
+
+// reload takes the config over whole, or changes nothing and says why. The
+// error is of a kind that mayPass tells apart.
+func (a *app) reload(ctx context.Context) error {
+	conf, set, err := a.judgeReload(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		a.server.SetConfigError(err)
+		a.log.Error("the config was not reloaded; the old one stays in force", "error", oneLine(err))
+		return err
+	}
+	for _, section := range a.conf.differs(conf) {
+		a.log.Warn("this change of the config takes effect at the next start", "section", section)
+	}
+	a.server.Swap(renderer{set})
+	a.server.SetConfigError(nil)
+	a.log.Info("config reloaded", "file", conf.file, "streams", len(conf.Tables))
+	return nil
+}
+
+func (a *app) judgeReload(ctx context.Context) (*config, *filters.Set, error) {
+	conf, err := loadConfig(a.conf.file, a.env)
+	if err != nil {
+		return nil, nil, unfit{err}
+	}
+	set, err := conf.compile()
+	if err != nil {
+		return nil, nil, unfit{err}
+	}
+	verdicts, err := judgeTables(ctx, a.src, conf, set)
+	if err == nil {
+		err = a.remember(ctx, verdicts)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	var errs []error
+	for _, v := range verdicts {
+		errs = append(errs, v.errs...)
+	}
+	if len(errs) > 0 {
+		return nil, nil, unfit{errors.Join(errs...)}
+	}
+	return conf, set, nil
+}
+
+// differs names the sections that a reload does not change.
+func (c *config) differs(with *config) []string {
+	var sections []string
+	for name, same := range map[string]bool{
+		"source": reflect.DeepEqual(c.Source, with.Source),
+		"http":   reflect.DeepEqual(c.HTTP, with.HTTP),
+		"admin":  c.Admin == with.Admin,
+		"stream": c.Stream == with.Stream,
+	} {
+		if !same {
+			sections = append(sections, name)
+		}
+	}
+	return sections
+}
+
+func oneLine(err error) string {
+	var lines []string
+	for _, e := range flatten(err) {
+		lines = append(lines, e.Error())
+	}
+	return strings.Join(lines, "; ")
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"log/slog"
+	"net/http"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rowcast/internal/throwaway"
+)
+
+// streamsAre waits until /streams lists just those names.
+func streamsAre(t testing.TB, i *instance, names ...string) {
+	t.Helper()
+	poll(t, "streams "+strings.Join(names, ", "), func() string {
+		_, text := get(t, i.url+"/streams")
+		if strings.Count(text, `"name":"`)-strings.Count(text, `"params"`) < len(names) {
+			return text
+		}
+		for _, name := range names {
+			if !strings.Contains(text, `"name":"`+name+`"`) {
+				return text
+			}
+		}
+		return ""
+	})
+}
+
+func replaceFile(t testing.TB, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file+"~", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+"~", file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReload(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		base := configFor(s, "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\n")
+		i := launch(t, base).ready(t)
+		c := subscribe(t, i.url+"/events/picks", "").begun(t)
+		insertPick(t, s, 1, "p0")
+		c.wait(t, 1)
+
+		// Written in place: a stream comes.
+		if err := os.WriteFile(i.file, []byte(base+"[[table]]\nname = \"draft.teams\"\nas = \"teams\"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		streamsAre(t, i, "picks", "teams")
+
+		// Renamed over: bad ones change nothing and are told.
+		for text, want := range map[string]string{
+			base + "[stream]\nretri = \"1s\"\n":                          "did you mean retry?",
+			base + "columns = [\"plyer\"]\n":                             "plyer",
+			base + "[[table]]\nname = \"draft.nowhere\"\n":               "there is no table nowhere",
+			base + "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\n": "picks",
+		} {
+			replaceFile(t, i.file, text)
+			poll(t, "the mistake to be told", func() string {
+				if _, text := get(t, i.url+"/readyz"); !strings.Contains(text, want) {
+					return text
+				}
+				return ""
+			})
+			streamsAre(t, i, "picks", "teams")
+		}
+
+		// A good one takes the complaint back, and changes what picks sends.
+		replaceFile(t, i.file, base+"columns = [\"player\"]\n")
+		poll(t, "the reload", func() string {
+			if _, text := get(t, i.url+"/readyz"); strings.Contains(text, "table.") {
+				return text
+			}
+			if _, text := get(t, i.url+"/streams"); strings.Contains(text, "teams") {
+				return text
+			}
+			return ""
+		})
+		insertPick(t, s, 1, "p1")
+		events := c.wait(t, 2)
+		numbered(t, players(t, events), 2)
+		if strings.Contains(events[1].data, "round") || !strings.Contains(events[0].data, "round") {
+			t.Errorf("%v", events)
+		}
+
+		// The stream goes.
+		replaceFile(t, i.file, configFor(s, "[[table]]\nname = \"draft.teams\"\nas = \"teams\"\n"))
+		c.until(t, "the end", func() bool { return c.ended })
+		if last := c.data()[2]; last.event != "reset" || !strings.Contains(last.data, `"schema"`) {
+			t.Errorf("%v", last)
+		}
+		if c := subscribe(t, i.url+"/events/picks", ""); c.status != http.StatusNotFound {
+			t.Errorf("status %d", c.status)
+		}
+	})
+}
+
+// The ways in which a file gets another content.
+func TestWatch(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(to, path string) {
+		t.Helper()
+		if err := os.Symlink(to, path+"~"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+"~", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A config map: config.toml → ..data/config.toml, ..data → a dated folder.
+	write(filepath.Join(dir, "..1", "config.toml"), "one")
+	link("..1", filepath.Join(dir, "..data"))
+	file := filepath.Join(dir, "config.toml")
+	link(filepath.Join("..data", "config.toml"), file)
+
+	w, err := watchFile(file, sha256.Sum256([]byte("one")), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	told := func(what string) {
+		t.Helper()
+		select {
+		case <-w.changed:
+		case <-time.After(testPatience):
+			t.Fatalf("%s was not noticed", what)
+		}
+	}
+	write(filepath.Join(dir, "..2", "config.toml"), "two")
+	link("..2", filepath.Join(dir, "..data"))
+	told("a swapped link")
+	write(filepath.Join(dir, "..2", "config.toml"), "three")
+	told("a change behind the links")
+	write(filepath.Join(dir, "..2", "config.toml"), "three") // the same again
+	replaceFile(t, file, "four")
+	told("a file renamed over the link")
+	replaceFile(t, file, "five")
+	told("a file renamed over the file")
+	write(file, "six")
+	told("a file written in place")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	told("a file removed")
+	write(file, "six")
+	told("its return")
+
+	// What changed between reading and watching.
+	late, err := watchFile(file, sha256.Sum256([]byte("five")), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	select {
+	case <-late.changed:
+	case <-time.After(testPatience):
+		t.Fatal("a change before the watch was not noticed")
+	}
+}
+
+// The signals, sent to a process: HUP reloads, TERM drains.
+func TestSignals(t *testing.T) {
+	s := draft(t, throwaway.MariaDB)
+	one := configFor(s, "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\n")
+	file := writeConfig(t, one)
+	out := &syncBuffer{}
+	cmd := osexec.Command(os.Args[0], "serve", "--config", file)
+	cmd.Env = append(os.Environ(), asMain+"=1")
+	cmd.Stderr = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	i := &instance{out: out, file: file}
+	ended := make(chan error, 1) // so that the wait never waits for us
+	go func() { ended <- cmd.Wait() }()
+	poll(t, "rowcast to listen", func() string {
+		if m := listening.FindStringSubmatch(out.String()); m != nil {
+			i.url = m[1]
+			return ""
+		}
+		return out.String()
+	})
+	i.ready(t)
+	c := subscribe(t, i.url+"/events/picks", "").begun(t)
+	insertPick(t, s, 1, "p0")
+	c.wait(t, 1)
+	before := strings.Count(out.String(), "config reloaded")
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "the reload", func() string {
+		if strings.Count(out.String(), "config reloaded") > before {
+			return ""
+		}
+		return out.String()
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	c.until(t, "the end", func() bool { return c.ended })
+	if err := <-ended; err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if c.err != nil {
+		t.Errorf("the response was cut: %v", c.err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.retry == "" || !bytes.ContainsAny([]byte(c.retry), "0123456789") {
+		t.Errorf("retry %q", c.retry)
+	}
+}

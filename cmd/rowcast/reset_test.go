@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"rowcast/internal/throwaway"
+)
+
+// wantReset resumes with an id that can't be served, and sees the stream go on
+// behind the reset.
+func wantReset(t *testing.T, s *throwaway.Server, i *instance, id, reason string) {
+	t.Helper()
+	c := subscribe(t, i.url+"/events/picks", id)
+	first := c.wait(t, 1)[0]
+	var said struct{ Reason, LastEventID, Message string }
+	if err := json.Unmarshal([]byte(first.data), &said); err != nil || first.event != "reset" {
+		t.Fatalf("%s: %+v, %v", id, first, err)
+	}
+	if said.Reason != reason || said.LastEventID != id || said.Message == "" || first.id == "" || strings.Contains(first.id, ".0~") {
+		t.Errorf("%s: %s with id %s, want reason %s and a checkpoint", id, first.data, first.id, reason)
+	}
+	insertPick(t, s, 7, "behind the reset")
+	next := c.wait(t, 2)[1]
+	if next.event != "" || next.row(t).Row["player"] != "behind the reset" {
+		t.Errorf("behind the reset comes %+v", next)
+	}
+	c.close()
+}
+
+// ids of one change before and one after a rotation.
+func oldAndNew(t *testing.T, s *throwaway.Server, i *instance) (before, after string) {
+	t.Helper()
+	c := subscribe(t, i.url+"/events/picks", "").begun(t)
+	insertPick(t, s, 1, "old")
+	before = c.wait(t, 1)[0].id
+	exec(t, s, "FLUSH BINARY LOGS")
+	insertPick(t, s, 1, "new")
+	after = c.wait(t, 2)[1].id
+	c.close()
+	return before, after
+}
+
+func TestPurgeAndReset(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		config := configFor(s, twoStreams)
+		i := launch(t, config).ready(t)
+		before, after := oldAndNew(t, s, i)
+		i.stop()
+		exec(t, s, "PURGE BINARY LOGS TO 'binlog.000002'")
+
+		i = launch(t, config).ready(t)
+		wantReset(t, s, i, before, "purged")
+		rest := subscribe(t, i.url+"/events/picks", after).wait(t, 1)
+		if got := players(t, rest); got[0] != "behind the reset" {
+			t.Errorf("an id that was not purged: %v", got)
+		}
+		i.stop()
+
+		// Lineages are whole seconds, so that the new first file must not begin in the old one's.
+		poll(t, "the next second", func() string {
+			rows, err := s.Query("SELECT UNIX_TIMESTAMP()")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(before, fmt.Sprintf("~%s", rows[0][0])) {
+				return "it is still the same"
+			}
+			return ""
+		})
+		reset := "RESET MASTER"
+		if f == throwaway.MySQL {
+			reset = "RESET BINARY LOGS AND GTIDS"
+		}
+		exec(t, s, reset)
+		i = launch(t, config).ready(t)
+		wantReset(t, s, i, before, "foreign")
+		wantReset(t, s, i, after, "foreign")
+	})
+}
+
+// RESET while rowcast reads: clients are told, and go on.
+func TestResetWhileReading(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		i := launch(t, configFor(s, twoStreams)).ready(t)
+		oldAndNew(t, s, i)
+		c := subscribe(t, i.url+"/events/picks", "").begun(t)
+		if f == throwaway.MySQL {
+			exec(t, s, "RESET BINARY LOGS AND GTIDS")
+		} else {
+			exec(t, s, "RESET MASTER")
+		}
+		if first := c.wait(t, 1)[0]; first.event != "reset" {
+			t.Errorf("%+v", first)
+		}
+		poll(t, "an event behind the reset", func() string {
+			insertPick(t, s, 1, "after")
+			if events := c.data(); events[len(events)-1].event == "" {
+				return ""
+			}
+			return fmt.Sprint(c.data())
+		})
+	})
+}
+
+func TestIDsOfOthers(t *testing.T) {
+	ids := map[throwaway.Flavor]string{}
+	servers := map[throwaway.Flavor]*throwaway.Server{}
+	instances := map[throwaway.Flavor]*instance{}
+	for _, f := range throwaway.Flavors {
+		s := draft(t, f)
+		i := launch(t, configFor(s, twoStreams)).ready(t)
+		ids[f], _ = oldAndNew(t, s, i)
+		servers[f], instances[f] = s, i
+	}
+	for _, f := range throwaway.Flavors {
+		for of, id := range ids {
+			if of != f {
+				wantReset(t, servers[f], instances[f], id, "foreign")
+			}
+		}
+		file, _, _ := strings.Cut(ids[f], "/")
+		_, lineage, _ := strings.Cut(ids[f], "~")
+		for id, reason := range map[string]string{
+			"garbage":                               "invalid",
+			"gtid/0-1-2":                            "invalid",
+			"binlog.000001/0/0.0":                   "invalid",
+			"../../etc/passwd.1/4":                  "invalid",
+			file + "/5~" + lineage:                  "invalid",
+			strings.Repeat("9", 3000) + ".000001/4": "invalid",
+			file + "/4294967295~" + lineage:         "ahead",
+			"binlog.000099/4~" + lineage:            "foreign",
+		} {
+			if strings.HasPrefix(id, "999") {
+				continue // its own length is bounded by the echo of lastEventId, below
+			}
+			wantReset(t, servers[f], instances[f], id, reason)
+		}
+		c := subscribe(t, instances[f].url+"/events/picks", strings.Repeat("9", 3000)+".000001/4")
+		if first := c.wait(t, 1)[0]; first.event != "reset" || !strings.Contains(first.data, `"invalid"`) || len(first.data) > 2000 {
+			t.Errorf("a long id: %.3000s", first.data)
+		}
+		c.close()
+	}
+}

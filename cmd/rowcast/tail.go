@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"rowcast/cdc"
+	"rowcast/stream"
+)
+
+type tailCmd struct {
+	configFlag
+	After   string            `placeholder:"ID" help:"Begin behind this event or checkpoint. Default: now."`
+	Until   string            `placeholder:"ID" help:"End with this event or at this checkpoint, or at what is there now (now). Default: never."`
+	Format  string            `enum:"sse,json" default:"sse" help:"sse: as browsers get it; json: an object a line."`
+	Param   map[string]string `placeholder:"NAME=VALUE" help:"Value of a stream's parameter."`
+	Streams []string          `arg:"" name:"stream" help:"Public names of streams."`
+}
+
+func (tailCmd) Help() string {
+	return `Prints the same events as /events/STREAM. Each carries its id, so that a pipe can resume with --after,
+exactly. When --after can't be served, it prints a reset event and exits 1.
+
+  rowcast tail picks
+  rowcast tail --format json picks teams | jq .data.row
+  rowcast tail --after binlog.000042/15873/0.0~67a1f3b2 --until now picks`
+}
+
+func (t *tailCmd) Run(c *console) error {
+	var after, until cdc.Position
+	var err error
+	if t.After != "" {
+		if after, err = parseID("--after", t.After); err != nil {
+			return err
+		}
+	}
+	if t.Until != "" && t.Until != "now" {
+		if until, err = parseID("--until", t.Until); err != nil {
+			return err
+		}
+	}
+	conf, err := t.load(c)
+	if err != nil {
+		return err
+	}
+	o, err := openOffline(c, conf, t.Streams, t.Param)
+	if err != nil {
+		return err
+	}
+	if t.Until == "now" {
+		if until, err = o.src.Now(c.ctx); err != nil {
+			return err
+		}
+	}
+	out := bufio.NewWriter(c.stdout)
+	r := &tailing{o: o, out: out, until: until, json: t.Format == "json"}
+	r.Encoder = stream.NewEncoder(renderer{o.set}, o.log, r.frame, r.checkpoint)
+	err = o.src.Read(c.ctx, after, r)
+	if reason := resetReason(err); reason != "" {
+		if now, nowErr := o.src.Now(c.ctx); nowErr == nil {
+			r.reset(now, reason, t.After, err.Error())
+		}
+	}
+	if flushErr := out.Flush(); err == nil || errors.Is(err, errDone) {
+		err = flushErr
+	}
+	return served(err, "read the table anew, then tail without --after")
+}
+
+// tailing prints what an Encoder makes of a reading.
+type tailing struct {
+	*stream.Encoder
+	o     *offline
+	out   *bufio.Writer
+	until cdc.Position // zero: never
+	json  bool
+}
+
+// Begin implements cdc.Handler.
+func (t *tailing) Begin(at cdc.Position) error {
+	if t.past(at) {
+		return errDone
+	}
+	return t.Encoder.Begin(at)
+}
+
+// Wants implements cdc.Handler.
+func (t *tailing) Wants(schema, table []byte) bool { return t.o.wants(schema, table) }
+
+// past tells whether everything up to --until stands before p, a place or a checkpoint.
+func (t *tailing) past(p cdc.Position) bool {
+	if t.until.IsZero() {
+		return false
+	}
+	if t.until.IsCheckpoint() {
+		return p.Compare(t.until) >= 0
+	}
+	return p.Compare(t.until) > 0
+}
+
+func (t *tailing) frame(f *stream.Frame) error {
+	if t.past(f.Pos) {
+		return errDone
+	}
+	if !f.Reset() && !t.o.matches(f.Stream, f.Key, f.Tag) {
+		return nil
+	}
+	if !t.json {
+		_, err := t.out.Write(f.Block)
+		return err
+	}
+	return t.object(f.ID(), f.Event(), f.Data())
+}
+
+// object prints an event as a line; data that is no JSON is a string.
+func (t *tailing) object(id, event, data string) error {
+	line := struct {
+		ID    string `json:"id"`
+		Event string `json:"event"`
+		Data  any    `json:"data"`
+	}{id, event, data}
+	if json.Valid([]byte(data)) {
+		line.Data = json.RawMessage(data)
+	}
+	enc := json.NewEncoder(t.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(line)
+}
+
+// checkpoint ends a group: what was printed leaves now.
+func (t *tailing) checkpoint(p cdc.Position, _ time.Time) error {
+	if err := t.out.Flush(); err != nil {
+		return err
+	}
+	if t.past(p) {
+		return errDone
+	}
+	return nil
+}
+
+// reset is what a browser would get where --after can't be served.
+func (t *tailing) reset(at cdc.Position, reason, after, message string) {
+	data, _ := json.Marshal(struct { // a struct of strings can always be encoded
+		Reason string `json:"reason"`
+		LastID string `json:"lastEventId"`
+		Text   string `json:"message"`
+	}{reason, after, message})
+	if t.json {
+		_ = t.object(at.String(), "reset", string(data))
+		return
+	}
+	fmt.Fprintf(t.out, "id: %s\nevent: reset\ndata: %s\n\n", at, data)
+}
+
+func resetReason(err error) string {
+	for reason, sentinel := range map[string]error{
+		"purged": cdc.ErrPurged, "ahead": cdc.ErrAhead, "foreign": cdc.ErrForeign, "invalid": cdc.ErrInvalid,
+	} {
+		if errors.Is(err, sentinel) {
+			return reason
+		}
+	}
+	return ""
+}

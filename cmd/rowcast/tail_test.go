@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"rowcast/internal/throwaway"
+)
+
+func TestTail(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		config := configFor(s, twoStreams)
+		file := writeConfig(t, config)
+		i := launch(t, config).ready(t)
+		c := subscribe(t, i.url+"/events?table=picks&table=teams", "").begun(t)
+		start := c.lastID()
+		for k := range 10 {
+			insertPick(t, s, k, fmt.Sprintf("p%d", k))
+			exec(t, s, fmt.Sprintf("INSERT INTO draft.teams VALUES (%d, 'x')", k))
+		}
+		want := c.wait(t, 20)
+
+		// What it prints is what a browser got, and can be resumed behind each line.
+		code, out, stderr := command(t, "tail", "--config", file, "--after", start, "--until", "now", "picks", "teams")
+		if got := blocks(out); code != 0 || stderr != "" || !sameEvents(got, want) {
+			t.Fatalf("exit %d, %s\n got %v\nwant %v", code, stderr, got, want)
+		}
+		code, out, stderr = command(t, "tail", "--config", file, "--after", want[6].id, "--until", want[11].id, "picks", "teams")
+		if got := blocks(out); code != 0 || !sameEvents(got, want[7:12]) {
+			t.Errorf("exit %d, %s\n got %v\nwant %v", code, stderr, got, want[7:12])
+		}
+		code, out, stderr = command(t, "tail", "--config", file, "--after", start, "--until", "now", "--format", "json", "picks")
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if code != 0 || len(lines) != 10 {
+			t.Fatalf("exit %d, %s\n%s", code, stderr, out)
+		}
+		var line struct {
+			ID, Event string
+			Data      struct{ Row struct{ Player string } }
+		}
+		if err := json.Unmarshal([]byte(lines[3]), &line); err != nil || line.ID != want[6].id || line.Event != "message" || line.Data.Row.Player != "p3" {
+			t.Errorf("%s: %+v, %v", lines[3], line, err)
+		}
+
+		// An id that can't be served.
+		code, out, stderr = command(t, "tail", "--config", file, "--after", "binlog.000099/4", "--until", "now", "picks")
+		if code != 1 || !strings.Contains(out, "event: reset\ndata: {\"reason\":\"ahead\"") {
+			t.Errorf("exit %d, %s", code, out)
+		}
+		oneLineEach(t, stderr, 1)
+	})
+}
+
+func TestTailFollows(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		file := writeConfig(t, configFor(s, strings.Replace(twoStreams, `as = "picks"`, "as = \"picks\"\nwhere = \"round >= :round\"\nparams = { round = \"\" }", 1)))
+		if code, _, stderr := command(t, "tail", "--config", file, "picks"); code != 2 || !strings.Contains(stderr, "--param") {
+			t.Errorf("without the parameter: exit %d, %s", code, stderr)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		out, errs, done := &syncBuffer{}, &bytes.Buffer{}, make(chan int, 1) // so that its end never waits
+		go func() {
+			done <- run(ctx, []string{"tail", "--config", file, "--param", "round=5", "picks"}, out, errs, nil)
+		}()
+		poll(t, "an event", func() string {
+			insertPick(t, s, 1, "low")
+			insertPick(t, s, 9, "high")
+			if out.String() == "" {
+				return "nothing yet"
+			}
+			return ""
+		})
+		cancel()
+		if code := <-done; code != 0 || errs.Len() > 0 || strings.Contains(out.String(), "low") || !strings.Contains(out.String(), "high") {
+			t.Errorf("exit %d, %s, %s", code, errs, out)
+		}
+	})
+}
+
+// blocks takes tail's output apart.
+func blocks(out string) (events []sseEvent) {
+	for _, block := range strings.Split(strings.TrimSuffix(out, "\n\n"), "\n\n") {
+		var e sseEvent
+		for _, line := range strings.Split(block, "\n") {
+			switch name, value, _ := strings.Cut(line, ": "); name {
+			case "id":
+				e.id = value
+			case "event":
+				e.event = value
+			case "data":
+				e.data += value
+			}
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+func sameEvents(a, b []sseEvent) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestExplain(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		i := launch(t, configFor(s, twoStreams)).ready(t)
+		c := subscribe(t, i.url+"/events/picks", "").begun(t)
+		insertPick(t, s, 1, "low")
+		insertPick(t, s, 9, "high")
+		exec(t, s, "UPDATE draft.picks SET round = 0 WHERE player = 'high'", "DELETE FROM draft.picks WHERE player = 'low'")
+		ids := c.wait(t, 4)
+		file := writeConfig(t, configFor(s, "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\n"+
+			"columns = [\"id\", \"round\"]\nwhere = \"round >= 5 AND player <> 'x'\"\n"))
+
+		code, out, stderr := command(t, "explain", "--config", file, "--at", ids[0].id, "picks")
+		if code != 0 || !strings.Contains(out, "insert of draft.picks at "+ids[0].id) || !strings.Contains(out, "false; round is 1") ||
+			!strings.Contains(out, "picks: not sent\n") || strings.Contains(out, "low") {
+			t.Errorf("exit %d, %s%s", code, out, stderr)
+		}
+		code, out, stderr = command(t, "explain", "--config", file, "--at", ids[1].id, "picks")
+		if code != 0 || !strings.Contains(out, "picks: sent as insert\n{\"op\":\"insert\"") || strings.Contains(out, "high") {
+			t.Errorf("exit %d, %s%s", code, out, stderr)
+		}
+		code, out, stderr = command(t, "explain", "--config", file, "--at", ids[2].id, "picks")
+		if code != 0 || !strings.Contains(out, "true before, false after; round was 9 and is 0") {
+			t.Errorf("exit %d, %s%s", code, out, stderr)
+		}
+		code, out, stderr = command(t, "explain", "--config", file, "--since", "1h", "picks")
+		if code != 0 || !strings.Contains(out, "4 changes of draft.picks\n  1 sent as insert\n") || strings.Contains(out, "high") {
+			t.Errorf("exit %d, %s%s", code, out, stderr)
+		}
+		code, out, stderr = command(t, "explain", "--config", file, "--at", strings.Replace(ids[0].id, "/0.0", "/7.7", 1), "picks")
+		if code != 1 || out != "" || !strings.Contains(stderr, "there is no change") {
+			t.Errorf("exit %d, %s%s", code, out, stderr)
+		}
+		oneLineEach(t, stderr, 1)
+	})
+}
