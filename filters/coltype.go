@@ -181,4 +181,21 @@ func (o *operand) append(buf []byte, im *cdc.Image) ([]byte, sqltypes.Value, err
 	return buf, sqltypes.MakeTrusted(o.sql, text), nil
 }
 
+// sample is a value that any column of the type can hold.
+func (o *operand) sample() string {
+	switch o.class {
+	case date:
+		return "2026-11-21"
+	case datetime:
+		return "2026-11-21 01:13:15"
+	case timeofday:
+		return "01:13:15"
+	case document:
+		return `{"a": 1}`
+	case address:
+		return map[string]string{"INET4": "10.0.0.1", "INET6": "::1"}[o.decl]
+	}
+	return "1"
+}
+
 var one = []byte("1")

@@ -39,9 +39,11 @@ type evaluator struct {
 	null evalengine.EvalResult
 	buf  []byte
 	rows [2][]sqltypes.Value // before and after
+
+	scratch []byte // of native comparisons
 }
 
-func (e *evaluator) small() bool { return cap(e.buf) <= maxScratch }
+func (e *evaluator) small() bool { return cap(e.buf) <= maxScratch && cap(e.scratch) <= maxScratch }
 
 // session is what a predicate may know of a connection: UTC, and that zero
 // dates are dates, since such rows exist and must be judged.
@@ -110,7 +112,14 @@ func (e *evaluator) test(n *node, row []sqltypes.Value) (v verdict, err error) {
 func (e *evaluator) walk(n *node) (verdict, error) {
 	switch n.op {
 	case opLeaf:
-		r, err := e.env.Evaluate(n.expr)
+		for _, i := range n.dates {
+			if v := e.env.Row[i]; partial(v.Raw()) {
+				return isNull, fmt.Errorf("where: %s can't be computed for a date with a part that is 0; compare the column itself", n.text)
+			}
+		}
+		// The interpreter, not the virtual machine: that takes some functions'
+		// NULL for a number and fails.
+		r, err := e.env.EvaluateAST(n.expr)
 		switch {
 		case err != nil:
 			// The library's text may quote a value.
@@ -119,6 +128,10 @@ func (e *evaluator) walk(n *node) (verdict, error) {
 			return isNull, nil
 		}
 		return truth(r.ToBoolean()), nil
+	case opNative:
+		var v verdict
+		e.scratch, v = n.native.test(e.scratch[:0], e.env.Row)
+		return v, nil
 	case opNot:
 		v, err := e.walk(n.kids[0])
 		return negate(v), err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"vitess.io/vitess/go/mysql/collations"
 	"vitess.io/vitess/go/mysql/collations/charset"
@@ -36,15 +37,25 @@ func (p *predicate) addKey(c *clause) bool {
 	case o.class == integer && !o.year && !o.bit, o.class == octets:
 	case o.class == textual:
 		k.coll = colldata.Lookup(o.coll)
-		a, spaced := k.encode("a"), k.encode("a ")
-		if k.coll.Collate(a, spaced, false) == 0 {
-			k.space = k.coll.WeightString(nil, k.encode(" "), 0)
-		}
+		k.space = spaceWeight(k.coll)
 	default:
 		return false
 	}
 	p.keys = append(p.keys, k)
 	return true
+}
+
+// spaceWeight is the weight of a space where trailing ones do not count: in all
+// collations but the newest.
+func spaceWeight(coll colldata.Collation) []byte {
+	if name := coll.Name(); strings.Contains(name, "_0900_") || strings.Contains(name, "nopad") || coll.ID() == collations.CollationBinaryID {
+		return nil
+	}
+	space := []byte(" ")
+	if !isUTF8(coll.Charset()) {
+		space, _ = charset.Convert(nil, coll.Charset(), space, charset.Charset_utf8mb4{})
+	}
+	return coll.WeightString(nil, space, 0)
 }
 
 // shape is the same for two tables if the forms of their values can be compared.

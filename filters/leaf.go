@@ -18,6 +18,7 @@ type leaf struct {
 	values map[string]string // of the parameters
 	text   string
 	coll   collations.ID // of literals
+	dates  []int         // operands
 	err    error
 }
 
@@ -33,6 +34,7 @@ func (l *leaf) prepare(e sqlparser.Expr) (sqlparser.Expr, error) {
 	if l.err != nil {
 		return nil, l.err
 	}
+	e = sqlparser.Rewrite(e, nil, l.rewrite).(sqlparser.Expr)
 	// Comparisons first: they know what a literal or a parameter is compared
 	// with. What they leave is replaced where it stands.
 	e = sqlparser.Rewrite(e, l.down, l.up).(sqlparser.Expr)
@@ -83,8 +85,15 @@ func (l *leaf) down(c *sqlparser.Cursor) bool {
 	case *sqlparser.ComparisonExpr:
 		l.comparison(n)
 	case *sqlparser.BetweenExpr:
-		n.From = l.beside(n.Left, n.From)
-		n.To = l.beside(n.Left, n.To)
+		n.From, n.To = l.beside(n.Left, n.From), l.beside(n.Left, n.To)
+		if l.isJSON(n.Left) {
+			l.fail("BETWEEN on JSON is not supported; write >= and <=")
+		}
+		l.pad(&n.Left, &n.From, &n.To)
+	case *sqlparser.CaseExpr:
+		l.caseBase(n)
+	case *sqlparser.FuncExpr:
+		l.function(n)
 	case *sqlparser.ColName:
 		l.column(n, c.Parent())
 	}
@@ -127,72 +136,45 @@ func (l *leaf) encode(s string) string {
 	return string(b)
 }
 
-// column refuses a column where its type can't be judged.
-func (l *leaf) column(n *sqlparser.ColName, parent sqlparser.SQLNode) {
-	o := l.operand(n)
-	_, isNull := parent.(*sqlparser.IsExpr)
-	if is, ok := parent.(*sqlparser.IsExpr); ok {
-		isNull = is.Right == sqlparser.IsNullOp || is.Right == sqlparser.IsNotNullOp
-	}
-	switch {
-	case isNull:
-	case o.class == opaque:
-		l.fail("column %s is %s, of which where can only tell IS NULL and IS NOT NULL", o.name, o.decl)
-	case o.listing && numericPlace(parent):
-		l.fail("column %s is %s: compare it with its labels", o.name, o.decl)
-	case o.class == address:
-		l.address(o, parent)
-	}
-}
-
-// numericPlace tells whether a label would be taken for its number there.
-func numericPlace(parent sqlparser.SQLNode) bool {
-	switch n := parent.(type) {
-	case *sqlparser.ComparisonExpr, *sqlparser.BetweenExpr, *sqlparser.IsExpr, *sqlparser.CollateExpr, sqlparser.ValTuple:
-		return false
-	case *sqlparser.FuncExpr:
-		switch n.Name.Lowered() {
-		case "concat", "concat_ws", "lower", "lcase", "upper", "ucase", "length", "char_length", "character_length",
-			"left", "right", "replace", "reverse", "instr":
-			return false
-		}
-	}
-	return true
-}
-
-func (l *leaf) address(o *operand, parent sqlparser.SQLNode) {
-	cmp, ok := parent.(*sqlparser.ComparisonExpr)
-	if ok {
-		switch cmp.Operator {
-		case sqlparser.EqualOp, sqlparser.NotEqualOp, sqlparser.NullSafeEqualOp, sqlparser.InOp, sqlparser.NotInOp:
-			return
-		}
-	}
-	l.fail("column %s is %s, which where can compare only by =, <>, <=>, IN and IS NULL", o.name, o.decl)
-}
-
 // comparison gives literals and parameters the form of the column beside them.
 func (l *leaf) comparison(n *sqlparser.ComparisonExpr) {
 	switch n.Operator {
 	case sqlparser.InOp, sqlparser.NotInOp:
+		if l.isJSON(n.Left) {
+			l.fail("IN on JSON is not supported; write = and OR")
+		}
 		if list, ok := n.Right.(sqlparser.ValTuple); ok {
 			for i := range list {
 				list[i] = l.beside(n.Left, list[i])
 			}
 		}
+		l.pad(&n.Left, &n.Right)
 	case sqlparser.LikeOp, sqlparser.NotLikeOp, sqlparser.RegexpOp, sqlparser.NotRegexpOp:
 		l.pattern(n)
 	default:
 		left, right := n.Left, n.Right
 		n.Right = l.beside(left, right)
 		n.Left = l.beside(right, left)
+		l.pad(&n.Left, &n.Right)
 	}
 }
 
+// pattern refuses what LIKE and REGEXP, where evalengine computes them, take
+// for something else than the servers do.
 func (l *leaf) pattern(n *sqlparser.ComparisonExpr) {
 	if o := l.operand(n.Left); o != nil && o.class != textual && o.class != octets {
 		l.fail("column %s is %s: a pattern fits texts only", o.name, o.decl)
 	}
+	if n.Operator != sqlparser.LikeOp && n.Operator != sqlparser.NotLikeOp {
+		return
+	}
+	name := colldata.Lookup(l.coll).Name()
+	for _, end := range []string{"_general_ci", "_bin", "_0900_ai_ci", "_swedish_ci", "binary"} {
+		if strings.HasSuffix(name, end) {
+			return
+		}
+	}
+	l.fail("LIKE in %s works on a column itself only, not on an expression", name)
 }
 
 // beside is e as it is compared with the column that other is, if it is one.
@@ -203,12 +185,12 @@ func (l *leaf) beside(other, e sqlparser.Expr) sqlparser.Expr {
 	}
 	switch n := e.(type) {
 	case *sqlparser.Argument:
-		v, err := o.value(l.values[n.Name])
+		v, err := l.param(o, n.Name)
 		if err != nil {
-			l.fail(":%s: %s", n.Name, err)
+			l.fail("%s", err)
 			return e
 		}
-		return v
+		return asTime(o, v)
 	case *sqlparser.Literal:
 		if n.Type == sqlparser.StrVal {
 			v, err := o.value(n.Val)
@@ -216,33 +198,33 @@ func (l *leaf) beside(other, e sqlparser.Expr) sqlparser.Expr {
 				l.fail("%s", err)
 				return e
 			}
-			return v
+			return asTime(o, v)
 		}
 	}
 	return l.unlike(o, e)
 }
 
-// unlike refuses comparisons that the servers and evalengine judge differently.
-func (l *leaf) unlike(o *operand, e sqlparser.Expr) sqlparser.Expr {
-	if o.listing && !l.isText(e) {
-		l.fail("column %s is %s: compare it with its labels, as in %s = 'label'", o.name, o.decl, o.name)
+// asTime makes a text beside a TIME one: evalengine would compare texts.
+func asTime(o *operand, v sqlparser.Expr) sqlparser.Expr {
+	if lit, ok := v.(*sqlparser.Literal); ok && o.class == timeofday && lit.Type == sqlparser.StrVal {
+		return sqlparser.NewTimeLiteral(lit.Val)
 	}
-	return e
+	return v
 }
 
-func (l *leaf) isText(e sqlparser.Expr) bool {
-	switch n := e.(type) {
-	case *sqlparser.NullVal, *sqlparser.Argument:
-		return true
-	case *sqlparser.Literal:
-		return n.Type == sqlparser.StrVal
-	case *sqlparser.ColName:
-		o := l.operand(n)
-		return o != nil && o.class == textual && !o.listing
-	case *sqlparser.CollateExpr:
-		return true
-	case *sqlparser.FuncExpr:
-		return strings.HasPrefix(n.Name.Lowered(), "concat")
+// unlike refuses comparisons that the servers and evalengine judge differently.
+func (l *leaf) unlike(o *operand, e sqlparser.Expr) sqlparser.Expr {
+	lit, _ := e.(*sqlparser.Literal)
+	p := l.operand(e)
+	switch {
+	case o.listing && !l.isText(e):
+		l.fail("column %s is %s: compare it with its labels, as in %s = 'label'", o.name, o.decl, o.name)
+	case o.bit && lit != nil && lit.Type != sqlparser.IntVal && lit.Type != sqlparser.BitNum && lit.Type != sqlparser.StrVal:
+		l.fail("column %s is %s: compare it with a decimal number", o.name, o.decl)
+	case p != nil && (o.class == timeofday) != (p.class == timeofday):
+		l.fail("columns %s (%s) and %s (%s) are of different kinds", o.name, o.decl, p.name, p.decl)
+	case o.class == document && lit != nil && lit.Type == sqlparser.HexVal:
+		l.fail("column %s is %s: compare it with a text or a number", o.name, o.decl)
 	}
-	return false
+	return e
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"vitess.io/vitess/go/mysql/collations"
+	"vitess.io/vitess/go/sqltypes"
 	"vitess.io/vitess/go/vt/sqlparser"
 	"vitess.io/vitess/go/vt/vtgate/evalengine"
 
@@ -15,7 +16,8 @@ import (
 type nodeOp uint8
 
 const (
-	opLeaf nodeOp = iota
+	opLeaf nodeOp = iota // by evalengine
+	opNative
 	opAnd
 	opOr
 	opXor
@@ -27,11 +29,13 @@ const (
 // each leaf is compiled on its own, with its literals in the collation of the
 // column that it compares: evalengine knows one such collation per expression.
 type node struct {
-	op   nodeOp
-	kids []*node
-	is   sqlparser.IsExprOperator
-	expr evalengine.Expr
-	text string
+	op     nodeOp
+	kids   []*node
+	is     sqlparser.IsExprOperator
+	expr   evalengine.Expr
+	native *native
+	dates  []int // operands of an opLeaf that must not hold zero dates
+	text   string
 }
 
 // predicate is a where bound to a table.
@@ -45,12 +49,14 @@ type predicate struct {
 	residual []*clause // the others with parameters
 	needed   []bool    // by operand: the residual clauses name it
 	shape    string    // of the keys; "" where there are none
+	checking bool      // parameters without a default are given sample values
 	clauses  []*node   // each clause, in order; nil where it has parameters
 }
 
 // bind compiles the where for a table as it is.
 func (w *where) bind(t *cdc.Table) (*predicate, error) {
-	p := &predicate{where: w, table: t}
+	p := &predicate{where: w, table: t, checking: true}
+	defer func() { p.checking = false }()
 	for _, name := range w.columns {
 		i := columnIndex(t, name)
 		if i < 0 {
@@ -188,6 +194,12 @@ func logical(e sqlparser.Expr) bool {
 func (p *predicate) leaf(e sqlparser.Expr, values map[string]string) (*node, error) {
 	text := sqlparser.String(e)
 	l := &leaf{p: p, values: values, text: text}
+	switch n, err := l.native(e); {
+	case err != nil:
+		return nil, fmt.Errorf("%w%s", err, place(p.where.source, firstWord(text)))
+	case n != nil:
+		return &node{op: opNative, native: n, text: text}, nil
+	}
 	e, err := l.prepare(e)
 	if err != nil {
 		return nil, err
@@ -205,14 +217,37 @@ func (p *predicate) leaf(e sqlparser.Expr, values map[string]string) (*node, err
 			}
 			return p.cols[p.column(c.Name.String())].typ, true
 		},
-		Collation:   l.coll,
-		SQLMode:     evalengine.ParseSQLMode(""),
-		Environment: env,
+		Collation:     l.coll,
+		SQLMode:       evalengine.ParseSQLMode(""),
+		Environment:   env,
+		NoCompilation: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s can't be compiled: %s%s", text, strings.ToLower(err.Error()), place(p.where.source, firstWord(text)))
 	}
-	return &node{op: opLeaf, expr: expr, text: text}, nil
+	n := &node{op: opLeaf, expr: expr, text: text, dates: l.dates}
+	if err := p.try(n); err != nil {
+		return nil, fmt.Errorf("%s can't be computed%s", text, place(p.where.source, firstWord(text)))
+	}
+	return n, nil
+}
+
+// try computes a leaf for made-up rows: evalengine compiles what it then fails
+// to compute, such as UPPER in some collations.
+func (p *predicate) try(n *node) error {
+	e := evaluators.Get().(*evaluator)
+	defer evaluators.Put(e)
+	nulls, samples := make([]sqltypes.Value, len(p.cols)), make([]sqltypes.Value, len(p.cols))
+	for i := range p.cols {
+		o := &p.cols[i]
+		samples[i] = sqltypes.MakeTrusted(o.sql, []byte(o.sample()))
+	}
+	for _, row := range [][]sqltypes.Value{nulls, samples} {
+		if _, err := e.test(n, row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func firstWord(s string) string {

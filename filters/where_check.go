@@ -12,7 +12,7 @@ import (
 // MariaDB.
 var functions = words(`
 	abs acos ascii asin atan atan2 bin bit_count bit_length ceil ceiling char_length character_length
-	coalesce concat concat_ws conv cos cot crc32 date date_format day dayofmonth dayofweek dayofyear
+	coalesce concat concat_ws conv cos cot crc32 date date_format datediff day dayofmonth dayofweek dayofyear
 	degrees elt exp field floor from_base64 from_days greatest hex hour if ifnull inet6_aton inet6_ntoa
 	inet_aton inet_ntoa instr is_ipv4 is_ipv6 isnull json_depth json_length last_day lcase least left length ln log log10 log2 lower
 	lpad makedate maketime md5 microsecond minute mod month monthname nullif oct octet_length ord

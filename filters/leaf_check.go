@@ -1,0 +1,166 @@
+package filters
+
+import (
+	"strings"
+
+	"vitess.io/vitess/go/vt/sqlparser"
+)
+
+// column refuses a column where its type can't be judged.
+func (l *leaf) column(n *sqlparser.ColName, parent sqlparser.SQLNode) {
+	o := l.operand(n)
+	_, isNull := parent.(*sqlparser.IsExpr)
+	if is, ok := parent.(*sqlparser.IsExpr); ok {
+		isNull = is.Right == sqlparser.IsNullOp || is.Right == sqlparser.IsNotNullOp
+	}
+	switch {
+	case isNull:
+		return
+	case o.class == opaque:
+		l.fail("column %s is %s, of which where can only tell IS NULL and IS NOT NULL", o.name, o.decl)
+	case o.listing && numericPlace(parent):
+		l.fail("column %s is %s: compare it with its labels", o.name, o.decl)
+	case o.class == address:
+		l.address(o, parent)
+	case (o.class == date || o.class == datetime) && !comparedOnly(parent):
+		l.dates = append(l.dates, l.p.column(o.name))
+	}
+}
+
+// comparedOnly tells whether a column is compared there, which works for zero
+// dates, rather than computed with.
+func comparedOnly(parent sqlparser.SQLNode) bool {
+	switch parent.(type) {
+	case nil, *sqlparser.ComparisonExpr, *sqlparser.BetweenExpr, *sqlparser.CaseExpr, *sqlparser.When, sqlparser.ValTuple:
+		return true
+	}
+	return false
+}
+
+// numericPlace tells whether a label would be taken for its number there.
+func numericPlace(parent sqlparser.SQLNode) bool {
+	switch n := parent.(type) {
+	case *sqlparser.ComparisonExpr, *sqlparser.BetweenExpr, *sqlparser.IsExpr, *sqlparser.CollateExpr, sqlparser.ValTuple:
+		return false
+	case *sqlparser.FuncExpr:
+		switch n.Name.Lowered() {
+		case "concat", "concat_ws", "lower", "lcase", "upper", "ucase", "length", "char_length", "character_length",
+			"left", "right", "replace", "reverse", "instr":
+			return false
+		}
+	}
+	return true
+}
+
+func (l *leaf) address(o *operand, parent sqlparser.SQLNode) {
+	cmp, ok := parent.(*sqlparser.ComparisonExpr)
+	if ok {
+		switch cmp.Operator {
+		case sqlparser.EqualOp, sqlparser.NotEqualOp, sqlparser.NullSafeEqualOp, sqlparser.InOp, sqlparser.NotInOp:
+			return
+		}
+	}
+	l.fail("column %s is %s, which where can compare only by =, <>, <=>, IN and IS NULL", o.name, o.decl)
+}
+
+// isJSON tells whether an expression is a JSON document.
+func (l *leaf) isJSON(e sqlparser.Expr) bool {
+	if o := l.operand(e); o != nil {
+		return o.class == document
+	}
+	_, ok := e.(*sqlparser.JSONExtractExpr)
+	return ok
+}
+
+// function refuses arguments of which evalengine makes another type than the
+// servers do, and pads what is compared.
+func (l *leaf) function(n *sqlparser.FuncExpr) {
+	name := n.Name.Lowered()
+	switch name {
+	case "strcmp", "field":
+		for i := range n.Exprs {
+			l.pad(&n.Exprs[i])
+		}
+	case "coalesce", "ifnull", "if", "greatest", "least":
+		args := n.Exprs
+		if name == "if" && len(args) == 3 {
+			args = args[1:]
+		}
+		l.branches(name, args)
+	}
+}
+
+// branches refuses results of which one is a JSON document, or one a date and
+// another is not.
+func (l *leaf) branches(name string, args []sqlparser.Expr) {
+	var temporal *operand
+	for _, e := range args {
+		if l.isJSON(e) {
+			l.fail("%s on JSON is not supported; take a text or a number out of it with ->>", strings.ToUpper(name))
+		}
+		if o := l.operand(e); o != nil && (o.class == date || o.class == datetime || o.class == timeofday) {
+			temporal = o
+		}
+	}
+	if temporal == nil {
+		return
+	}
+	for _, e := range args {
+		_, null := e.(*sqlparser.NullVal)
+		if o := l.operand(e); !null && (o == nil || o.class != temporal.class) {
+			l.fail("%s of %s (%s) and another type is not supported", strings.ToUpper(name), temporal.name, temporal.decl)
+		}
+	}
+}
+
+// caseBase treats CASE x WHEN y as the comparison that it is.
+func (l *leaf) caseBase(n *sqlparser.CaseExpr) {
+	vals := []sqlparser.Expr{}
+	for _, w := range n.Whens {
+		vals = append(vals, w.Val)
+	}
+	if n.Else != nil {
+		vals = append(vals, n.Else)
+	}
+	l.branches("case", vals)
+	if n.Expr == nil {
+		return
+	}
+	if l.isJSON(n.Expr) {
+		l.fail("CASE on JSON is not supported; write CASE WHEN … = …")
+	}
+	sides := []*sqlparser.Expr{&n.Expr}
+	for _, w := range n.Whens {
+		w.Cond = l.beside(n.Expr, w.Cond)
+		sides = append(sides, &w.Cond)
+	}
+	l.pad(sides...)
+}
+
+// rewrite spells out what evalengine does not have, or has wrong.
+func (l *leaf) rewrite(c *sqlparser.Cursor) bool {
+	switch n := c.Node().(type) {
+	case *sqlparser.ComparisonExpr:
+		if n.Operator == sqlparser.NotLikeOp {
+			n.Operator = sqlparser.LikeOp
+			c.Replace(&sqlparser.NotExpr{Expr: n})
+		}
+	case *sqlparser.FuncExpr:
+		switch name := n.Name.Lowered(); {
+		case name == "nullif" && len(n.Exprs) == 2:
+			// So that the comparison in it is one for all that follows.
+			c.Replace(&sqlparser.CaseExpr{
+				Whens: []*sqlparser.When{{Cond: sqlparser.NewComparisonExpr(sqlparser.EqualOp, n.Exprs[0], n.Exprs[1], nil), Val: &sqlparser.NullVal{}}},
+				Else:  sqlparser.Clone(n.Exprs[0]),
+			})
+		case name == "datediff" && len(n.Exprs) == 2:
+			days := func(e sqlparser.Expr) sqlparser.Expr { return sqlparser.NewFuncExpr("to_days", e) }
+			c.Replace(&sqlparser.BinaryExpr{Operator: sqlparser.MinusOp, Left: days(n.Exprs[0]), Right: days(n.Exprs[1])})
+		case foldable(name) && len(n.Exprs) == 1 && l.utf8mb4():
+			// evalengine folds the case of utf8mb4 in the newest collation only.
+			n.Exprs[0] = &sqlparser.CollateExpr{Expr: n.Exprs[0], Collation: "utf8mb4_0900_ai_ci"}
+			c.Replace(&sqlparser.CollateExpr{Expr: n, Collation: l.collationName()})
+		}
+	}
+	return true
+}
