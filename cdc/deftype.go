@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -79,7 +80,26 @@ func (m *tableMap) needsDef() bool {
 			return true
 		}
 	}
-	return false
+	return m.versions() >= 0
+}
+
+// versions is where the columns begin that MariaDB adds to a system-versioned
+// table that declares none; -1 where there are none of their names.
+func (m *tableMap) versions() int {
+	if m.flavor != MariaDB {
+		return -1
+	}
+	for i := len(m.columns) - 2; i >= 0; i-- {
+		if m.columns[i].Name == "row_start" && m.columns[i+1].Name == "row_end" && m.columns[i].versionType() && m.columns[i+1].versionType() {
+			return i
+		}
+	}
+	return -1
+}
+
+// versionType: a time, or with transaction-precise history a transaction's number.
+func (c *Column) versionType() bool {
+	return c.Type == mysql.MYSQL_TYPE_TIMESTAMP2 && c.Meta == 6 || c.Type == mysql.MYSQL_TYPE_LONGLONG
 }
 
 // full tells whether the event was logged with binlog_row_metadata=FULL.
@@ -123,6 +143,10 @@ const fullWouldHelp = "SET GLOBAL binlog_row_metadata = FULL makes later events 
 
 // hint sets kinds from the columns of the definition that have the same name and type.
 func (m *tableMap) hint(t *Table, def *TableDef) {
+	if i := m.versions(); i >= 0 && (def == nil || def.find("row_start") < 0) {
+		t.Columns[i].Hidden, t.Columns[i+1].Hidden = true, true
+		t.Key = slices.DeleteFunc(t.Key, func(k int) bool { return k == i || k == i+1 })
+	}
 	for i := range t.Columns {
 		col := &t.Columns[i]
 		if m.flavor != MariaDB || !col.ambiguous() {
@@ -158,13 +182,15 @@ func (m *tableMap) take(col *Column, def *ColumnDef) {
 
 // fill sets all that the event leaves out, column by column in order.
 func (m *tableMap) fill(t *Table, def *TableDef) error {
-	hidden := len(t.Columns) - len(def.Columns)
-	if hidden < 0 || hidden > def.hidden() {
-		return fmt.Errorf("the event has %d columns, the table has %d now", len(t.Columns), len(def.Columns))
+	if hidden := len(t.Columns) - len(def.Columns); hidden != def.hidden() {
+		return fmt.Errorf("the event has %d columns, the table has %d now", len(t.Columns), len(def.Columns)+def.hidden())
 	}
 	for i := range t.Columns {
 		col := &t.Columns[i]
 		if i >= len(def.Columns) {
+			if !col.versionType() {
+				return fmt.Errorf("column %d, now made by the server: %s in the event", i+1, col.TypeName())
+			}
 			col.Name, col.Hidden = fmt.Sprintf("hidden column %d", i+1), true
 			continue
 		}

@@ -78,9 +78,6 @@ func loadDefs(c *client.Conn, flavor Flavor, op, schema, table string) ([]*Table
 			return nil, err
 		}
 	}
-	for _, def := range d.defs {
-		def.versioned = def.versioned && !def.listsVersions()
-	}
 	return d.defs, nil
 }
 
@@ -134,9 +131,13 @@ func (d *defLoader) tables() error {
 }
 
 func (d *defLoader) columns() error {
+	collations, err := d.collations()
+	if err != nil {
+		return err
+	}
 	return d.each(`SELECT C.TABLE_SCHEMA, C.TABLE_NAME, C.COLUMN_NAME, C.DATA_TYPE, C.COLUMN_TYPE, C.CHARACTER_SET_NAME, C.COLLATION_NAME,
-		C.EXTRA, L.ID, C.CHARACTER_OCTET_LENGTH, C.NUMERIC_PRECISION, C.NUMERIC_SCALE, C.DATETIME_PRECISION
-		FROM information_schema.COLUMNS C LEFT JOIN information_schema.COLLATIONS L ON L.COLLATION_NAME = C.COLLATION_NAME
+		C.EXTRA, L.ID, C.CHARACTER_OCTET_LENGTH, C.NUMERIC_PRECISION, C.NUMERIC_SCALE, C.DATETIME_PRECISION, C.GENERATION_EXPRESSION
+		FROM information_schema.COLUMNS C LEFT JOIN `+collations+` = C.COLLATION_NAME
 		WHERE %s ORDER BY C.TABLE_SCHEMA, C.TABLE_NAME, C.ORDINAL_POSITION`, "C.",
 		func(def *TableDef, text func(int) string, number func(int) int) error {
 			if def == nil { // a view, or a table made a moment ago
@@ -157,9 +158,29 @@ func (d *defLoader) columns() error {
 				}
 				c.Labels = labels
 			}
+			if text(13) == "ROW START" {
+				def.versioned = false // its versions are columns like others
+			}
 			def.Columns = append(def.Columns, c)
 			return nil
 		})
+}
+
+// collations is the table and column by which a collation's number is found:
+// since 10.10 MariaDB has collations whose number depends on the character set.
+func (d *defLoader) collations() (string, error) {
+	if d.flavor == MariaDB {
+		r, err := d.c.Execute(`SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'information_schema'
+			AND TABLE_NAME = 'COLLATION_CHARACTER_SET_APPLICABILITY' AND COLUMN_NAME = 'FULL_COLLATION_NAME'`)
+		if err != nil {
+			return "", err
+		}
+		defer r.Close()
+		if r.RowNumber() > 0 {
+			return "information_schema.COLLATION_CHARACTER_SET_APPLICABILITY L ON L.FULL_COLLATION_NAME", nil
+		}
+	}
+	return "information_schema.COLLATIONS L ON L.COLLATION_NAME", nil
 }
 
 func (d *defLoader) keys() error {
@@ -218,16 +239,6 @@ func (d *TableDef) find(name string) int {
 		}
 	}
 	return -1
-}
-
-// listsVersions tells whether the columns of a system-versioned table are ordinary ones.
-func (d *TableDef) listsVersions() bool {
-	for i := range d.Columns {
-		if strings.Contains(strings.ToUpper(d.Columns[i].Extra), "ROW START") {
-			return true
-		}
-	}
-	return false
 }
 
 func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }

@@ -107,6 +107,14 @@ func TestValues(t *testing.T) {
 			if rows = rows[len(rows)-n:]; len(rows) != n {
 				t.Fatalf("%d rows of %d", len(rows), n)
 			}
+			def := definer(t, s, "d")("t")
+			if got, want := def.Table(), rows[0].table; !reflect.DeepEqual(got.Columns, want.Columns) || !reflect.DeepEqual(got.Key, want.Key) {
+				for i := range want.Columns {
+					if !reflect.DeepEqual(got.Columns[i], want.Columns[i]) {
+						t.Errorf("%s: by the definition %+v, by the event %+v", def.Columns[i].ColumnType, got.Columns[i], want.Columns[i])
+					}
+				}
+			}
 			t.Run(metadata, func(t *testing.T) {
 				for r, row := range rows {
 					for i := range columns {
