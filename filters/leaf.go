@@ -90,6 +90,8 @@ func (l *leaf) down(c *sqlparser.Cursor) bool {
 			l.fail("BETWEEN on JSON is not supported; write >= and <=")
 		}
 		l.pad(&n.Left, &n.From, &n.To)
+	case *sqlparser.JSONExtractExpr:
+		l.extract(n, c.Parent())
 	case *sqlparser.CaseExpr:
 		l.caseBase(n)
 	case *sqlparser.FuncExpr:
@@ -221,6 +223,8 @@ func (l *leaf) unlike(o *operand, e sqlparser.Expr) sqlparser.Expr {
 		l.fail("column %s is %s: compare it with its labels, as in %s = 'label'", o.name, o.decl, o.name)
 	case o.bit && lit != nil && lit.Type != sqlparser.IntVal && lit.Type != sqlparser.BitNum && lit.Type != sqlparser.StrVal:
 		l.fail("column %s is %s: compare it with a decimal number", o.name, o.decl)
+	case o.checkYear(lit) != nil:
+		l.fail("%s", o.checkYear(lit))
 	case p != nil && (o.class == timeofday) != (p.class == timeofday):
 		l.fail("columns %s (%s) and %s (%s) are of different kinds", o.name, o.decl, p.name, p.decl)
 	case o.class == document && lit != nil && lit.Type == sqlparser.HexVal:

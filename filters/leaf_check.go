@@ -40,12 +40,14 @@ func comparedOnly(parent sqlparser.SQLNode) bool {
 // numericPlace tells whether a label would be taken for its number there.
 func numericPlace(parent sqlparser.SQLNode) bool {
 	switch n := parent.(type) {
-	case *sqlparser.ComparisonExpr, *sqlparser.BetweenExpr, *sqlparser.IsExpr, *sqlparser.CollateExpr, sqlparser.ValTuple:
+	case *sqlparser.ComparisonExpr, *sqlparser.BetweenExpr, *sqlparser.IsExpr, *sqlparser.CollateExpr, sqlparser.ValTuple,
+		*sqlparser.CaseExpr, *sqlparser.When, *sqlparser.TrimFuncExpr, *sqlparser.SubstrExpr, *sqlparser.LocateExpr, *sqlparser.InsertExpr,
+		*sqlparser.RegexpLikeExpr:
 		return false
 	case *sqlparser.FuncExpr:
 		switch n.Name.Lowered() {
 		case "concat", "concat_ws", "lower", "lcase", "upper", "ucase", "length", "char_length", "character_length",
-			"left", "right", "replace", "reverse", "instr":
+			"left", "right", "replace", "reverse", "instr", "coalesce", "ifnull":
 			return false
 		}
 	}
@@ -70,6 +72,19 @@ func (l *leaf) isJSON(e sqlparser.Expr) bool {
 	}
 	_, ok := e.(*sqlparser.JSONExtractExpr)
 	return ok
+}
+
+// extract: what MariaDB's JSON_EXTRACT gives is a text that compares in its own
+// way, and in a TEXT column JSON may be MariaDB's. Unquoted they are alike.
+func (l *leaf) extract(n *sqlparser.JSONExtractExpr, parent sqlparser.SQLNode) {
+	if o := l.operand(n.JSONDoc); o != nil && o.class == document {
+		return
+	}
+	switch parent.(type) {
+	case *sqlparser.JSONUnquoteExpr, *sqlparser.IsExpr:
+	default:
+		l.fail("what JSON_EXTRACT gives can't be compared here; write JSON_UNQUOTE(JSON_EXTRACT(…))")
+	}
 }
 
 // function refuses arguments of which evalengine makes another type than the
@@ -156,11 +171,54 @@ func (l *leaf) rewrite(c *sqlparser.Cursor) bool {
 		case name == "datediff" && len(n.Exprs) == 2:
 			days := func(e sqlparser.Expr) sqlparser.Expr { return sqlparser.NewFuncExpr("to_days", e) }
 			c.Replace(&sqlparser.BinaryExpr{Operator: sqlparser.MinusOp, Left: days(n.Exprs[0]), Right: days(n.Exprs[1])})
+		case name == "find_in_set" && len(n.Exprs) == 2:
+			l.findInSet(c, n)
 		case foldable(name) && len(n.Exprs) == 1 && l.utf8mb4():
 			// evalengine folds the case of utf8mb4 in the newest collation only.
 			n.Exprs[0] = &sqlparser.CollateExpr{Expr: n.Exprs[0], Collation: "utf8mb4_0900_ai_ci"}
 			c.Replace(&sqlparser.CollateExpr{Expr: n, Collation: l.collationName()})
 		}
+	case *sqlparser.JSONAttributesExpr:
+		// Under these names evalengine knows them.
+		name := map[sqlparser.JSONAttributeType]string{sqlparser.LengthAttributeType: "json_length", sqlparser.DepthAttributeType: "json_depth"}[n.Type]
+		args := []sqlparser.Expr{n.JSONDoc}
+		if n.Path != nil {
+			args = append(args, n.Path)
+		}
+		c.Replace(sqlparser.NewFuncExpr(name, args...))
+	case *sqlparser.ExtractFuncExpr:
+		c.Replace(sqlparser.NewFuncExpr(extracts[n.IntervalType], n.Expr))
 	}
 	return true
+}
+
+// extracts are the units of EXTRACT that have a function of their own.
+var extracts = map[sqlparser.IntervalType]string{
+	sqlparser.IntervalYear: "year", sqlparser.IntervalQuarter: "quarter", sqlparser.IntervalMonth: "month", sqlparser.IntervalDay: "dayofmonth",
+	sqlparser.IntervalHour: "hour", sqlparser.IntervalMinute: "minute", sqlparser.IntervalSecond: "second",
+}
+
+// findInSet looks for ,x, in ,list, which tells whether and not where; checkNode
+// has seen to it that no more is asked.
+func (l *leaf) findInSet(c *sqlparser.Cursor, n *sqlparser.FuncExpr) {
+	x := n.Exprs[0]
+	if lit, ok := x.(*sqlparser.Literal); !ok || strings.Contains(lit.Val, ",") || lit.Val == "" {
+		if arg, ok := x.(*sqlparser.Argument); ok {
+			v := l.values[arg.Name]
+			if v == "" && l.p.checking {
+				v = "x"
+			}
+			if v == "" || strings.Contains(v, ",") {
+				l.fail("%s: %q can't be a label of a set", arg.Name, shorten(v))
+			}
+			x = sqlparser.NewStrLiteral(v)
+		} else {
+			l.fail("FIND_IN_SET needs one label, as in FIND_IN_SET('a', column)")
+		}
+	}
+	comma := func() sqlparser.Expr { return sqlparser.NewStrLiteral(",") }
+	c.Replace(&sqlparser.LocateExpr{
+		SubStr: sqlparser.NewFuncExpr("concat", comma(), x, comma()),
+		Str:    sqlparser.NewFuncExpr("concat", comma(), n.Exprs[1], comma()),
+	})
 }

@@ -174,7 +174,9 @@ func (l *leaf) constant(n *native, o *operand, lit *sqlparser.Literal) (c consta
 			return c, false, nil
 		}
 		if c.num, ok = parseNumber([]byte(lit.Val)); ok && o.year {
-			c.num = twoDigitYear(c.num)
+			if err = o.checkYear(lit); err != nil {
+				return c, true, err
+			}
 		}
 		return c, ok, nil
 	case textual:
@@ -206,16 +208,12 @@ func (l *leaf) constant(n *native, o *operand, lit *sqlparser.Literal) (c consta
 	return c, true, err
 }
 
-// twoDigitYear: the servers take 26 for 2026 and 99 for 1999.
-func twoDigitYear(n number) number {
-	switch {
-	case n.negative || n.magnitude == 0 || n.magnitude > 99:
-	case n.magnitude < 70:
-		n.magnitude += 2000
-	default:
-		n.magnitude += 1900
+// checkYear refuses 26 for 2026.
+func (o *operand) checkYear(lit *sqlparser.Literal) error {
+	if o.year && lit != nil && lit.Type == sqlparser.IntVal && len(lit.Val) < 4 && lit.Val != "0" {
+		return o.shortYear(lit.Val)
 	}
-	return n
+	return nil
 }
 
 // normalDate writes a date and time so that texts compare as times do.

@@ -14,7 +14,7 @@ import (
 var (
 	wholeNumber   = regexp.MustCompile(`^[+-]?[0-9]+$`)
 	decimalNumber = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
-	dateText      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	yearText      = regexp.MustCompile(`^[0-9]{4}$`)
 	datetimeText  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?$`)
 	timeText      = regexp.MustCompile(`^-?[0-9]{1,3}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?$`)
 )
@@ -28,6 +28,9 @@ func (o *operand) value(s string) (sqlparser.Expr, error) {
 	case integer, float, exact:
 		if !decimalNumber.MatchString(trimmed) {
 			return nil, fmt.Errorf("%q is no number, which column %s (%s) is compared with", shorten(s), o.name, o.decl)
+		}
+		if o.year && !yearText.MatchString(trimmed) {
+			return nil, o.shortYear(trimmed)
 		}
 		if o.class == integer && wholeNumber.MatchString(trimmed) {
 			return sqlparser.NewIntLiteral(strings.TrimPrefix(trimmed, "+")), nil
@@ -49,6 +52,12 @@ func (o *operand) value(s string) (sqlparser.Expr, error) {
 		return sqlparser.NewStrLiteral(canonical), nil
 	}
 	return sqlparser.NewStrLiteral(s), nil
+}
+
+// shortYear: the servers take 26 for 2026 and 99 for 1999, but not in every
+// kind of comparison.
+func (o *operand) shortYear(s string) error {
+	return fmt.Errorf("%q is no year of four digits, which column %s (%s) is compared with", shorten(s), o.name, o.decl)
 }
 
 // canonicalAddress writes a UUID, INET4 or INET6 as the server prints it.

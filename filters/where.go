@@ -37,7 +37,7 @@ type clause struct {
 
 // environment is what evalengine needs: MySQL 8's parser and collations.
 var environment = sync.OnceValues(func() (*vtenv.Environment, error) {
-	return vtenv.New(vtenv.Options{MySQLServerVersion: "8.4.0"})
+	return vtenv.New(vtenv.Options{MySQLServerVersion: "8.0.30"})
 })
 
 var paramName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

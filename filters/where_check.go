@@ -13,7 +13,7 @@ import (
 var functions = words(`
 	abs acos ascii asin atan atan2 bin bit_count bit_length ceil ceiling char_length character_length
 	coalesce concat concat_ws conv cos cot crc32 date date_format datediff day dayofmonth dayofweek dayofyear
-	degrees elt exp field floor from_base64 from_days greatest hex hour if ifnull inet6_aton inet6_ntoa
+	degrees elt exp field find_in_set floor from_base64 from_days greatest hex hour if ifnull inet6_aton inet6_ntoa
 	inet_aton inet_ntoa instr is_ipv4 is_ipv6 isnull json_depth json_length last_day lcase least left length ln log log10 log2 lower
 	lpad makedate maketime md5 microsecond minute mod month monthname nullif oct octet_length ord
 	period_add period_diff pi pow power quarter radians repeat replace reverse right round rpad
@@ -84,6 +84,16 @@ func (w *where) checkNode(n sqlparser.SQLNode) error {
 			}
 		}
 		return nil
+	case *sqlparser.JSONAttributesExpr:
+		if n.Type != sqlparser.LengthAttributeType && n.Type != sqlparser.DepthAttributeType {
+			return w.refuse(n.Type.ToString(), "%s is not supported in where", n.Type.ToString())
+		}
+		return nil
+	case *sqlparser.ExtractFuncExpr:
+		if extracts[n.IntervalType] == "" {
+			return w.refuse("extract", "EXTRACT(%s FROM …) is not supported in where", n.IntervalType.ToString())
+		}
+		return nil
 	case *sqlparser.Argument:
 		if !paramName.MatchString(n.Name) || !strings.Contains(w.source, ":"+n.Name) {
 			return w.refuse("?", "write a parameter as :name")
@@ -92,6 +102,11 @@ func (w *where) checkNode(n sqlparser.SQLNode) error {
 	case *sqlparser.ComparisonExpr:
 		return w.checkComparison(n)
 	case *sqlparser.FuncExpr:
+		for _, arg := range n.Exprs {
+			if f, ok := arg.(*sqlparser.FuncExpr); ok && f.Name.Lowered() == "find_in_set" {
+				return w.refuse("find_in_set", "FIND_IN_SET can only be compared with 0")
+			}
+		}
 		return w.checkFunction(n.Name.Lowered(), n.Qualifier.String())
 	case *sqlparser.CurTimeFuncExpr:
 		return w.checkFunction(n.Name.Lowered(), "")
@@ -134,6 +149,16 @@ func (w *where) checkFunction(name, qualifier string) error {
 func (w *where) checkComparison(n *sqlparser.ComparisonExpr) error {
 	if n.Modifier != sqlparser.Missing {
 		return w.refuse("select", "a subquery can't be judged from one row: name columns of this table only")
+	}
+	for side, e := range []sqlparser.Expr{n.Left, n.Right} {
+		f, ok := e.(*sqlparser.FuncExpr)
+		if !ok || f.Name.Lowered() != "find_in_set" {
+			continue
+		}
+		lit, ok := []sqlparser.Expr{n.Right, n.Left}[side].(*sqlparser.Literal)
+		if !ok || lit.Val != "0" || side == 1 {
+			return w.refuse("find_in_set", "FIND_IN_SET can only be compared with 0")
+		}
 	}
 	switch n.Operator {
 	case sqlparser.RegexpOp, sqlparser.NotRegexpOp:
