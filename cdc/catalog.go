@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"strings"
 	"sync"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -83,6 +83,47 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 	return def, c.alteredSince(name, at, hint)
 }
 
+// warm reads the definitions of all wanted tables before a reading from now
+// begins. Without it the first event of a table could come a moment before an
+// ALTER that the server has run already, and would have to be given up.
+func (s *Source) warm(ctx context.Context, conn *client.Conn, flavor Flavor, h Handler, at Position) error {
+	r, err := conn.Execute("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND @@global.binlog_row_metadata <> 'FULL'")
+	if err != nil {
+		return fmt.Errorf("list the tables: %w", explain(unwrapTrace(err)))
+	}
+	defer r.Close()
+	c := &s.catalog
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := false
+	for i := range r.RowNumber() {
+		schema, err := r.GetString(i, 0)
+		if err != nil {
+			return fmt.Errorf("list the tables: %w", err)
+		}
+		table, err := r.GetString(i, 1)
+		if err != nil {
+			return fmt.Errorf("list the tables: %w", err)
+		}
+		name := tableName{strings.Clone(schema), strings.Clone(table)}
+		if c.known[name] != nil || !h.Wants([]byte(schema), []byte(table)) {
+			continue
+		}
+		def, err := LoadTableDef(conn, flavor, name.schema, name.table)
+		if errors.Is(err, ErrNoTable) {
+			continue // dropped just now
+		}
+		if err != nil {
+			return err
+		}
+		c.known[name], found = def, true
+	}
+	if !found {
+		return nil
+	}
+	return s.cover(ctx, conn, at)
+}
+
 func (c *catalog) covers(at Position) bool {
 	return !c.from.IsZero() && c.from.SameHistory(at) && at.Compare(c.from) >= 0
 }
@@ -92,9 +133,8 @@ func (c *catalog) alteredSince(name tableName, at Position, hint bool) error {
 	if hint {
 		return nil
 	}
-	i := sort.Search(len(c.seen), func(i int) bool { return c.seen[i].at.Compare(at) > 0 })
-	for ; i < len(c.seen); i++ {
-		if c.seen[i].st.touches(name.schema, name.table) {
+	for i := range c.seen {
+		if c.seen[i].at.Compare(at) > 0 && c.seen[i].st.touches(name.schema, name.table) {
 			return fmt.Errorf("%w: %s.%s was altered at %s, and the event at %s before that does not say its columns' names; SET PERSIST binlog_row_metadata = FULL makes later ones say them (MariaDB: SET GLOBAL and the configuration file)",
 				ErrSchema, name.schema, name.table, c.seen[i].at, at)
 		}
@@ -113,9 +153,8 @@ func (s *Source) cover(ctx context.Context, conn *client.Conn, at Position) erro
 	if err != nil {
 		return err
 	}
-	if !c.from.IsZero() && !c.from.SameHistory(at) || len(c.seen) > maxSeen || c.from.IsZero() {
-		c.reset()
-		c.from, c.to = at, at
+	if c.from.IsZero() || !c.from.SameHistory(at) || len(c.seen) > maxSeen {
+		c.seen, c.from, c.to = nil, at, at
 	}
 	if at.Compare(c.from) < 0 {
 		older, err := s.statements(ctx, at, c.from)
@@ -134,7 +173,7 @@ func (s *Source) cover(ctx context.Context, conn *client.Conn, at Position) erro
 	return nil
 }
 
-// statements lists what is neither rows nor transaction control between two checkpoints.
+// statements lists what altered tables between two checkpoints.
 func (s *Source) statements(ctx context.Context, from, to Position) (list []seenStatement, err error) {
 	if from.Compare(to) >= 0 {
 		return nil, nil
@@ -151,7 +190,7 @@ func (s *Source) statements(ctx context.Context, from, to Position) (list []seen
 			return nil
 		}
 		st := parseStatement(q.schema, q.text)
-		if cp, ok := p.checkpoint(); ok && !st.is("INSERT") && !st.is("UPDATE") && !st.is("DELETE") && !st.is("REPLACE") {
+		if cp, ok := p.checkpoint(); ok && st.alters {
 			list = append(list, seenStatement{st, cp})
 		}
 		return nil

@@ -51,16 +51,16 @@ type dump struct {
 	raw      net.Conn
 	r        *bufio.Reader
 	stop     func() bool // ends the watch on the context
+	over     bool        // the server ended it, or the network did
 	seq      uint8
 	checksum bool
 	pending  int // bytes of the last packet still in r
 	big      []byte
-	read     func(n int) // counts bytes
 }
 
 // openDump starts a dump at file/pos. c becomes the dump's, also on error.
 func openDump(ctx context.Context, c *client.Conn, flavor Flavor, id uint32, uuid, file string, pos uint32) (*dump, error) {
-	d := &dump{conn: c, raw: c.Conn.Conn, read: func(int) {}}
+	d := &dump{conn: c, raw: c.Conn.Conn}
 	d.stop = context.AfterFunc(ctx, func() { d.raw.Close() })
 	if err := d.request(flavor, id, uuid, file, pos); err != nil {
 		d.close()
@@ -130,18 +130,20 @@ func registration(id uint32) []byte {
 	return binary.LittleEndian.AppendUint32(p, 0) // source id
 }
 
-func (d *dump) close() {
-	d.stop()
+// close ends the connection. It tells whether the server may not know of it.
+func (d *dump) close() (unknown bool) {
+	cancelled := !d.stop()
 	d.conn.Close()
+	return cancelled || !d.over
 }
 
 // next reads one event. Errors of the server are *mysql.MyError.
 func (d *dump) next(e *event) error {
 	p, err := d.packet()
 	if err != nil {
+		d.over = true
 		return err
 	}
-	d.read(len(p))
 	if len(p) == 0 {
 		return fmt.Errorf("%w: an empty packet", ErrCorrupt)
 	}
@@ -149,8 +151,10 @@ func (d *dump) next(e *event) error {
 	case mysql.OK_HEADER:
 		return d.parse(p[1:], e)
 	case mysql.ERR_HEADER:
+		d.over = true
 		return unwrapTrace(d.conn.HandleErrorPacket(p))
 	case mysql.EOF_HEADER:
+		d.over = true
 		return io.EOF // the server's end of the dump: it shuts down
 	}
 	return fmt.Errorf("%w: a packet begins with byte %#x", ErrCorrupt, p[0])

@@ -1,7 +1,6 @@
 package cdc
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/go-mysql-org/go-mysql/replication"

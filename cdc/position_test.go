@@ -52,7 +52,7 @@ func TestPositionRefusals(t *testing.T) {
 		"bin%6cog.000001/4":               "encoded",
 		"bin%2flog.000001/4":              "encoded",
 		"bin%0Alog.000001/4":              "can't be in the name",
-		"../../etc/passwd.1/4":            "plain decimal",
+		"../../etc/passwd.1/4":            "not the name of a binlog file",
 		"gtid/whatever":                   "reserved",
 		strings.Repeat("a", 600) + ".1/4": "at most",
 		"binlog.000001/4\n":               "plain decimal",

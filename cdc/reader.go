@@ -90,25 +90,34 @@ func (r *reader) event(ctx context.Context, e *event) error {
 		r.first = false
 	}
 	if rotated {
-		return r.newFile(e)
+		r.newFile()
+	} else if err := r.dispatch(ctx, e); err != nil {
+		return err
 	}
-	return r.dispatch(ctx, e)
+	return r.settle(e)
+}
+
+// settle moves the checkpoint over what belongs to no group: the head and the
+// end of files, and what servers note between groups.
+func (r *reader) settle(e *event) error {
+	if r.group.open || r.direct != nil || !r.known || e.artificial() || e.time == 0 || isHeartbeat(e.typ) {
+		return nil
+	}
+	cp, ok := r.checkpoint()
+	if !ok || cp.Compare(r.cur) <= 0 {
+		return nil
+	}
+	r.cur = cp
+	return r.h.Checkpoint(cp, time.Unix(int64(e.time), 0))
 }
 
 // newFile: a group never crosses files; one that a crash cut short never was committed.
-func (r *reader) newFile(e *event) error {
+func (r *reader) newFile() {
 	r.group.reset()
 	clear(r.maps)
 	if r.direct != nil {
 		r.direct.done = true
-		return nil
 	}
-	p, err := Checkpoint(r.file, firstPos, r.lineage)
-	if err != nil {
-		return err
-	}
-	r.cur = p
-	return r.h.Checkpoint(p, time.Unix(int64(e.time), 0))
 }
 
 // dispatch has a case for every event type there is; what it does not know and
@@ -273,9 +282,11 @@ func (r *reader) ddl(ctx context.Context, e *event, q query) error {
 }
 
 func (r *reader) lose(st *statement, q query) {
-	clear(r.maps) // a table may be another one from here on
-	if cp, ok := r.checkpoint(); ok {
-		r.server.altered(st, cp)
+	if st.alters {
+		clear(r.maps) // a table may be another one from here on
+		if cp, ok := r.checkpoint(); ok {
+			r.server.altered(st, cp)
+		}
 	}
 	if !st.loses {
 		return

@@ -32,6 +32,11 @@ func (s *Source) refusal(ctx context.Context, err error, asked Position, seen bo
 		}
 		return false
 	}
+	if !seen {
+		if err := s.sameLineage(ctx, asked); err != nil {
+			return err
+		}
+	}
 	switch {
 	case says("same server", "same uuid", "server_uuid/server_id", "server_id as this"):
 		return fmt.Errorf("another replica took our server id (%s); set [source] server_id to a number of its own, or to 0", my.Message)
@@ -45,6 +50,19 @@ func (s *Source) refusal(ctx context.Context, err error, asked Position, seen bo
 		return fmt.Errorf("%w: %s (%s)", ErrInvalid, asked, my.Message)
 	}
 	return fmt.Errorf("the server refuses its binlog from %s: %s", asked, my.Message)
+}
+
+// sameLineage: a place that a file can't have is no news where it is another
+// file of that name. An error other than ErrForeign is left to what it is asked about.
+func (s *Source) sameLineage(ctx context.Context, asked Position) error {
+	if !asked.checked || asked.pos == firstPos {
+		return nil
+	}
+	begun, err := s.lineage(ctx, Position{file: asked.file, number: asked.number, pos: firstPos})
+	if err == nil && begun != asked.lineage {
+		return fmt.Errorf("%w: %s was begun as %08x and the id says %08x", ErrForeign, asked.file, begun, asked.lineage)
+	}
+	return nil
 }
 
 // missing says why the server has no file of that name. Files are numbered in
@@ -159,7 +177,7 @@ func (s *Source) eachOn(ctx context.Context, c *client.Conn, from Position, f fu
 	if err != nil {
 		return err
 	}
-	defer d.close()
+	defer s.end(d)
 	var e event
 	for seen := false; ; seen = true {
 		if err := d.next(&e); err != nil {

@@ -24,8 +24,13 @@ const (
 // Connect opens a plain connection for queries. The caller closes it. Errors
 // that waiting can't mend wrap ErrDenied or ErrNotReplicable.
 func (s *Source) Connect(ctx context.Context) (*client.Conn, error) {
-	c, err := s.dial(ctx, s.tls)
-	if s.cfg.TLS == "preferred" && s.tls != nil && errors.Is(err, errNoTLS) {
+	conf := s.tls
+	if s.noTLS.Load() {
+		conf = nil
+	}
+	c, err := s.dial(ctx, conf)
+	if s.cfg.TLS == "preferred" && errors.Is(err, errNoTLS) {
+		s.noTLS.Store(true) // once told is enough: each try leaves an aborted connection in the server's log
 		c, err = s.dial(ctx, nil)
 	}
 	if err != nil {

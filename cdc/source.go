@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -32,6 +33,7 @@ type Config struct {
 type Source struct {
 	cfg     Config
 	tls     *tls.Config
+	noTLS   atomic.Bool // tls = "preferred" and the server has none
 	log     *slog.Logger
 	uuid    string
 	status  status
@@ -51,7 +53,7 @@ func New(cfg Config) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString()}
-	s.catalog.reset()
+	s.catalog.known = map[tableName]*TableDef{}
 	return s, nil
 }
 
@@ -158,11 +160,17 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 		c.Close()
 		return err
 	}
+	if live && target.IsZero() {
+		if err := s.warm(ctx, c, flavor, r.h, r.cur); err != nil {
+			c.Close()
+			return err
+		}
+	}
 	d, err := s.dump(ctx, c, flavor, r.cur, live)
 	if err != nil {
 		return err
 	}
-	defer d.close()
+	defer s.end(d)
 	r.restart(flavor)
 	return s.pump(ctx, d, r, live, target)
 }
@@ -181,12 +189,28 @@ func (s *Source) dump(ctx context.Context, c *client.Conn, flavor Flavor, from P
 		return nil, err
 	}
 	s.status.update(func(st *Status) { st.Dumps++ })
-	end := d.stop
-	d.stop = func() bool {
-		s.status.update(func(st *Status) { st.Dumps-- })
-		return end()
-	}
 	return d, nil
+}
+
+// killTimeout bounds what is done for the server's sake when a dump ends.
+const killTimeout = 2 * time.Second
+
+// end closes a dump. A server notices a closed dump only when it next has
+// something to send, heartbeats included, and holds a thread and a binlog file
+// until then, so it is told.
+func (s *Source) end(d *dump) {
+	s.status.update(func(st *Status) { st.Dumps-- })
+	if !d.close() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	defer cancel()
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return // then the heartbeat will have to do
+	}
+	defer c.Close()
+	c.Execute(fmt.Sprintf("KILL %d", d.conn.GetConnectionID())) // it may be gone already
 }
 
 // pump feeds the reader from the dump until one of them ends.

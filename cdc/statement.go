@@ -61,6 +61,7 @@ type statement struct {
 	tables []tableName
 	schema string // DROP DATABASE and the like
 	loses  bool   // it changes rows without logging them
+	alters bool   // it may change the columns of tables
 	opens  bool   // CREATE TABLE … START TRANSACTION: the rows of CREATE … SELECT follow
 }
 
@@ -130,7 +131,7 @@ func parseStatement(schema string, query []byte) *statement {
 	if st.is("DROP", "DATABASE") || st.is("DROP", "SCHEMA") {
 		st.schema = st.tables[len(st.tables)-1].table
 	}
-	st.loses = st.losesRows()
+	st.loses, st.alters = st.losesRows(), st.altersTables()
 	n := len(st.words)
 	st.opens = st.is("CREATE") && n > 2 && st.words[n-2] == "START" && st.words[n-1] == "TRANSACTION"
 	return st
@@ -155,6 +156,22 @@ func (st *statement) losesRows() bool {
 			st.has("PARTITION") && (st.has("DROP") || st.has("TRUNCATE"))
 	}
 	return false
+}
+
+// altersTables: a table's columns, or which table a name means, are not what they were.
+func (st *statement) altersTables() bool {
+	if len(st.words) == 0 {
+		return false
+	}
+	switch st.words[0] {
+	case "ALTER", "CREATE", "DROP", "RENAME":
+		for _, w := range st.words[1:min(len(st.words), 5)] { // CREATE OR REPLACE TEMPORARY TABLE
+			if w == "TABLE" || w == "TABLES" {
+				return true
+			}
+		}
+	}
+	return st.schema != ""
 }
 
 // renames tells ALTER TABLE … RENAME [TO|AS] t from RENAME COLUMN, INDEX and KEY.
