@@ -21,6 +21,7 @@ type Encoder struct {
 	log        *slog.Logger
 	frame      func(f *Frame) error
 	checkpoint func(p cdc.Position, at time.Time) error
+	before     func() error // called before each group; may be nil
 
 	mu      sync.Mutex // guards what Swap changes, at group boundaries only
 	catalog *catalog
@@ -29,6 +30,7 @@ type Encoder struct {
 	swapped func(c *catalog) // may be nil; called under mu, between groups
 
 	begin  cdc.Position // the group being read
+	last   cdc.Position // its newest change
 	failed map[int]string
 	resets map[int]bool // streams of this group that have their reset
 	slab   []byte
@@ -74,11 +76,20 @@ func (e *Encoder) turn() {
 
 // Begin implements cdc.Handler.
 func (e *Encoder) Begin(at cdc.Position) error {
+	// A group that ends behind 4 GiB has no checkpoint: what failed is told here.
+	if err := e.tellFailed(e.last); err != nil {
+		return err
+	}
+	if e.before != nil {
+		if err := e.before(); err != nil {
+			return err
+		}
+	}
 	e.mu.Lock()
+	e.turn() // there was none at its end, if no checkpoint followed it
 	e.inGroup = true
 	e.mu.Unlock()
-	e.begin = at
-	clear(e.failed)
+	e.begin, e.last = at, cdc.Position{}
 	clear(e.resets)
 	return nil
 }
@@ -88,7 +99,7 @@ func (e *Encoder) Wants(schema, table []byte) bool { return e.catalog.Wants(sche
 
 // Change implements cdc.Handler.
 func (e *Encoder) Change(c *cdc.Change) error {
-	e.change, e.err = c, nil
+	e.change, e.err, e.last = c, nil, c.Pos
 	e.catalog.Render(c, e.emit)
 	e.change = nil
 	return e.err
@@ -147,25 +158,39 @@ func (e *Encoder) Notice(n cdc.Notice) error {
 // Checkpoint implements cdc.Handler. What could not be rendered becomes resets
 // that stand behind the group, before p.
 func (e *Encoder) Checkpoint(p cdc.Position, at time.Time) error {
-	for stream := range e.catalog.infos {
-		message, failed := e.failed[stream]
-		if !failed {
-			continue
-		}
-		if err := e.reset(stream, p, message); err != nil {
+	ends := !e.inGroup || p.Compare(e.begin) > 0 // else the source connected anew, in mid-group
+	if ends {
+		if err := e.tellFailed(p); err != nil {
 			return err
 		}
 	}
-	clear(e.failed)
 	var err error
 	if e.checkpoint != nil {
 		err = e.checkpoint(p, at)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.inGroup = false
-	e.turn()
+	if ends {
+		e.inGroup = false
+		e.turn()
+	}
 	return err
+}
+
+// tellFailed resets the streams that a change could not be rendered for.
+func (e *Encoder) tellFailed(at cdc.Position) error {
+	if len(e.failed) == 0 {
+		return nil
+	}
+	defer clear(e.failed)
+	for stream := range e.catalog.infos {
+		if message, failed := e.failed[stream]; failed {
+			if err := e.reset(stream, at, message); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (e *Encoder) reset(stream int, at cdc.Position, message string) error {
@@ -182,8 +207,12 @@ func (e *Encoder) reset(stream int, at cdc.Position, message string) error {
 	if !e.begin.IsZero() {
 		last = e.begin.String()
 	}
+	id := at
+	if !at.IsCheckpoint() && !e.last.IsZero() {
+		id = e.last // at only orders: it stands behind a group after which no dump can start
+	}
 	return e.hand(Frame{
-		Pos: at, Block: appendReset(nil, at, "schema", last, message+"; fetch the table anew"),
+		Pos: at, Block: appendReset(nil, id, "schema", last, message+"; fetch the table anew"),
 		Stream: stream, ctl: &control{reset: true},
 	})
 }

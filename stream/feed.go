@@ -27,7 +27,7 @@ type feed struct {
 func newFeed(c *catalog, limit int64, logger *slog.Logger) *feed {
 	f := &feed{log: newLog(limit, c)}
 	f.Encoder = newEncoder(c, logger, f.add, f.done)
-	f.swapped = f.log.swap
+	f.swapped, f.before = f.log.swap, f.rest
 	return f
 }
 
@@ -45,6 +45,14 @@ func (f *feed) add(fr *Frame) error {
 		f.count(f.catalog, fr)
 	}
 	return nil
+}
+
+// rest publishes what a group without a checkpoint at its end has left.
+func (f *feed) rest() error {
+	if len(f.pending) == 0 {
+		return nil
+	}
+	return f.flush(cdc.Position{}, time.Time{})
 }
 
 // done ends a group.

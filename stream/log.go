@@ -188,7 +188,7 @@ func (l *Log) close(err error) {
 // view is what a cursor finds at its place.
 type view struct {
 	frames  []*Frame // none: the end was reached
-	total   int64    // for Log.took
+	total   int64    // Log.total behind them: see working
 	head    cdc.Position
 	reach   cdc.Position
 	version uint64
@@ -201,7 +201,7 @@ type view struct {
 func (l *Log) read(seq uint64) (v view, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v = view{head: l.head, reach: l.reach, version: l.version, losses: l.losses, closed: l.closed}
+	v = view{total: l.total, head: l.head, reach: l.reach, version: l.version, losses: l.losses, closed: l.closed}
 	if l.lost != nil {
 		v.head = cdc.Position{} // nobody may be told a checkpoint of a history that is gone
 	}

@@ -80,8 +80,9 @@ var (
 	descConfig     = gauge("config_error", "1 while the newest config file is refused.")
 )
 
-// Describe implements prometheus.Collector.
-func (st *state) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(st, ch) }
+// Describe implements prometheus.Collector; it names nothing, since what Collect
+// sends depends on the server's state.
+func (st *state) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (st *state) Collect(ch chan<- prometheus.Metric) {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Server serves the streams of one Source.
@@ -79,23 +78,6 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Admin serves /metrics and /debug/pprof; for a listener of its own.
 func (s *Server) Admin() http.Handler { return s.admin }
 
-// HTTPServer is an http.Server with the settings that streams need: no
-// WriteTimeout, bounded headers, and HTTP/2 also without TLS, for proxies.
-func (s *Server) HTTPServer() *http.Server {
-	p := new(http.Protocols)
-	p.SetHTTP1(true)
-	p.SetHTTP2(true)
-	p.SetUnencryptedHTTP2(true)
-	return &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    16 << 10,
-		Protocols:         p,
-		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
-	}
-}
-
 // Swap puts a new config in force, at a group boundary: at once where none is
 // being read. Connections stay; those whose stream is gone get a reset and a close.
 func (s *Server) Swap(r Renderer) {
@@ -129,6 +111,7 @@ func (s *Server) Drain(ctx context.Context) error {
 			s.signalIdle()
 		}
 	})
+	defer s.writers.watch.close()
 	select {
 	case <-s.idle:
 		return nil

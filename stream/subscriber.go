@@ -86,7 +86,8 @@ func (s *subscriber) run(ctx context.Context) error {
 		case moved || len(v.frames) > 0:
 			continue
 		}
-		if s.sock != nil && s.lane == nil {
+		skipping := s.pos.Compare(v.reach) > 0
+		if s.sock != nil && s.lane == nil && !skipping {
 			if joined, err := s.join(); joined || err != nil {
 				return cmp.Or(err, errTaken)
 			}
@@ -178,7 +179,7 @@ func (s *subscriber) reset(why loss, buf []byte) ([]byte, error) {
 // said of it: others that shared the lane may well be served.
 func (s *subscriber) afterLane(ctx context.Context, v view, buf []byte) ([]byte, error) {
 	why, refused := lossOf(v.closed)
-	progress := !v.head.IsZero()
+	progress := v.version > 1 || s.lane.log.totalNow() > 0 // its start alone is none
 	switch {
 	case refused && !progress && s.lane.culprit(s.pos, why):
 		return s.reset(why, buf)

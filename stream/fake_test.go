@@ -1,0 +1,351 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"rowcast/cdc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// row is one scripted change of table t with value v.
+type row struct{ table, value string }
+
+// group is one scripted transaction.
+type scripted struct {
+	file    int
+	pos     int
+	end     int // 0: the next group's place
+	rows    []row
+	notices []cdc.Notice // At is filled in
+}
+
+// fakeSource is a binlog in memory: what cdc.Source promises, without a server.
+type fakeSource struct {
+	mu      sync.Mutex
+	lineage uint32
+	groups  []scripted
+	changed chan struct{}
+	purged  cdc.Position // everything before it is gone
+	broken  error        // what Read and Replay answer until it is nil
+	liveErr error        // ends Read once
+	away    bool         // Read hangs before its first checkpoint
+	limit   int          // Read sees only so many groups; 0: all
+	slow    time.Duration
+
+	replays, open, maxOpen int
+	nows                   int
+}
+
+const fakeLineage = 0x67a1f3b2
+
+func newFake() *fakeSource {
+	return &fakeSource{lineage: fakeLineage, changed: make(chan struct{})}
+}
+
+func at(file, pos int, lineage uint32) cdc.Position {
+	p, err := cdc.Checkpoint(fmt.Sprintf("binlog.%06d", file), uint32(pos), lineage)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func change(start cdc.Position, event, row int) cdc.Position {
+	text := start.String()
+	file, lineage, _ := strings.Cut(text, "~")
+	p, err := cdc.ParsePosition(fmt.Sprintf("%s/%d.%d~%s", file, event, row, lineage))
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// commit appends a group and returns the ids of its changes.
+func (f *fakeSource) commit(rows ...row) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.add(scripted{rows: rows})
+}
+
+func (f *fakeSource) add(g scripted) []string {
+	if n := len(f.groups); g.file == 0 {
+		g.file, g.pos = 1, 4
+		if n > 0 {
+			g.file, g.pos = f.groups[n-1].file, f.groups[n-1].end
+		}
+	}
+	g.end = g.pos + 100 + 10*len(g.rows)
+	f.groups = append(f.groups, g)
+	close(f.changed)
+	f.changed = make(chan struct{})
+	var ids []string
+	for i := range g.rows {
+		ids = append(ids, change(f.start(g), i/4, i%4).String())
+	}
+	return ids
+}
+
+// of is the lineage of a file: each was begun at another time.
+func (f *fakeSource) of(file int) uint32            { return f.lineage + uint32(file-1)*16 }
+func (f *fakeSource) start(g scripted) cdc.Position { return at(g.file, g.pos, f.of(g.file)) }
+func (f *fakeSource) stop(g scripted) cdc.Position  { return at(g.file, g.end, f.of(g.file)) }
+
+// rotate begins a new file.
+func (f *fakeSource) rotate() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := f.groups[len(f.groups)-1]
+	f.groups = append(f.groups, scripted{file: last.file + 1, pos: 4, end: 126})
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+func (f *fakeSource) notice(n cdc.Notice) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.add(scripted{notices: []cdc.Notice{n}})
+}
+
+func (f *fakeSource) end() cdc.Position {
+	if len(f.groups) == 0 {
+		return at(1, 4, f.lineage)
+	}
+	return f.stop(f.groups[len(f.groups)-1])
+}
+
+func (f *fakeSource) Now(context.Context) (cdc.Position, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nows++
+	return f.end(), f.broken
+}
+
+func (f *fakeSource) Status() cdc.Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return cdc.Status{Connected: f.broken == nil && !f.away, CaughtUp: f.broken == nil, LastError: "fake"}
+}
+
+func (f *fakeSource) Read(ctx context.Context, from cdc.Position, h cdc.Handler) error {
+	return f.read(ctx, from, h, true)
+}
+
+func (f *fakeSource) Replay(ctx context.Context, from cdc.Position, h cdc.Handler) error {
+	f.mu.Lock()
+	f.replays++
+	f.open++
+	f.maxOpen = max(f.maxOpen, f.open)
+	err := f.broken
+	if err == nil && from.Compare(f.purged) < 0 && !f.purged.IsZero() {
+		err = fmt.Errorf("fake: %w", cdc.ErrPurged)
+	}
+	if err == nil && from.Compare(f.end()) > 0 {
+		err = fmt.Errorf("fake: %w", cdc.ErrAhead)
+	}
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.open--
+	}()
+	if err != nil {
+		return err
+	}
+	return f.read(ctx, from, h, false)
+}
+
+// next waits for group i.
+func (f *fakeSource) next(ctx context.Context, i int, live bool) (scripted, error) {
+	for {
+		f.mu.Lock()
+		var g scripted
+		ok := i < len(f.groups) && (!live || f.limit == 0 || i < f.limit)
+		if ok {
+			g = f.groups[i]
+		}
+		changed := f.changed
+		err := f.liveErr
+		if live && err != nil {
+			f.liveErr = nil
+			f.mu.Unlock()
+			return g, err
+		}
+		f.mu.Unlock()
+		if ok {
+			return g, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return g, ctx.Err()
+		}
+	}
+}
+
+func (f *fakeSource) read(ctx context.Context, from cdc.Position, h cdc.Handler, live bool) error {
+	i := 0
+	for f.away && live {
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	if from.IsZero() {
+		from, i = f.end(), len(f.groups)
+		if f.limit > 0 {
+			i = min(i, f.limit)
+			from = f.stop(f.groups[i-1])
+		}
+	}
+	groups := f.groups
+	f.mu.Unlock()
+	for i < len(groups) && f.stop(groups[i]).Compare(from) <= 0 {
+		i++
+	}
+	begin := from
+	if i < len(groups) && from.File() == f.start(groups[i]).File() {
+		begin = f.start(groups[i])
+		if live || int(from.Offset()) != groups[i].pos && from.IsCheckpoint() {
+			begin = from
+		}
+		if !live && int(from.Offset()) != groups[i].pos {
+			if err := h.Checkpoint(begin, time.Time{}); err != nil {
+				return err
+			}
+			return fmt.Errorf("fake: %w", cdc.ErrInvalid)
+		}
+	}
+	if err := h.Checkpoint(begin, time.Time{}); err != nil {
+		return err
+	}
+	for ; ; i++ {
+		g, err := f.next(ctx, i, live)
+		if err != nil {
+			return err
+		}
+		if err := f.play(ctx, g, h); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *fakeSource) play(ctx context.Context, g scripted, h cdc.Handler) error {
+	f.mu.Lock()
+	start, stop := f.start(g), f.stop(g)
+	slow := f.slow
+	f.mu.Unlock()
+	if slow > 0 {
+		if err := pause(ctx, slow); err != nil {
+			return err
+		}
+	}
+	if err := h.Begin(start); err != nil {
+		return err
+	}
+	for n, r := range g.rows {
+		if !h.Wants([]byte("db"), []byte(r.table)) {
+			continue
+		}
+		c := &cdc.Change{Pos: change(start, n/4, n%4), Op: cdc.Insert, Time: time.UnixMilli(1795223595817), Table: &cdc.Table{Schema: "db", Name: r.table + "\x00" + r.value}}
+		if err := h.Change(c); err != nil {
+			return err
+		}
+	}
+	for _, n := range g.notices {
+		n.At = stop
+		if err := h.Notice(n); err != nil {
+			return err
+		}
+	}
+	return h.Checkpoint(stop, time.Time{})
+}
+
+// fakeRenderer publishes each of its tables as a stream of that name. A table
+// that ends in "?" has the parameter team: rows "team:rest" are for that key.
+// Values that begin with "!" can't be rendered.
+type fakeRenderer struct {
+	tables []string
+	prefix string // of the data, to tell configs apart
+}
+
+func (r fakeRenderer) Streams() (infos []Info) {
+	for _, t := range r.tables {
+		info := Info{Name: strings.TrimSuffix(t, "?"), Table: "db." + t, Ops: []string{"insert", "update"}}
+		if strings.HasSuffix(t, "?") {
+			info.Params = []Param{{Name: "team", Required: true}, {Name: "min", Default: ""}}
+		}
+		infos = append(infos, info)
+	}
+	return infos
+}
+
+func (r fakeRenderer) find(table string) int {
+	for i, t := range r.tables {
+		if strings.TrimSuffix(t, "?") == table {
+			return i
+		}
+	}
+	return -1
+}
+
+func (r fakeRenderer) Wants(_, table []byte) bool { return r.find(string(table)) >= 0 }
+
+func (r fakeRenderer) Affected(_, table string) (is []int) {
+	for i := range r.tables {
+		if table == "" || r.find(table) == i {
+			is = append(is, i)
+		}
+	}
+	return is
+}
+
+func (r fakeRenderer) Overlap(i, j int) bool {
+	return strings.TrimRight(r.tables[i], "2") == strings.TrimRight(r.tables[j], "2")
+}
+
+func (r fakeRenderer) Render(c *cdc.Change, emit Emit) {
+	table, value, _ := strings.Cut(c.Table.Name, "\x00")
+	i := r.find(table)
+	switch {
+	case i < 0:
+		return
+	case strings.HasPrefix(value, "!"):
+		emit(i, c.Op, "", nil, "", nil, errors.New("column secret of db."+table+" can't be decoded"))
+		return
+	}
+	event, data := "", value
+	if e, d, ok := strings.Cut(value, "|"); ok {
+		event, data = e, d
+	}
+	key, tag := "", any(nil)
+	if strings.HasSuffix(r.tables[i], "?") {
+		key, _, _ = strings.Cut(value, ":")
+		tag = value
+	}
+	emit(i, c.Op, event, []byte(r.prefix+data), key, tag, nil)
+}
+
+type fakeBinding struct{ team, min string }
+
+func (b fakeBinding) Key() string        { return b.team }
+func (b fakeBinding) Match(tag any) bool { return tag.(string) >= b.team+":"+b.min }
+func (b fakeBinding) ID() string         { return b.team + "/" + b.min }
+
+func (r fakeRenderer) Bind(i int, params map[string]string) (Binding, error) {
+	if !strings.HasSuffix(r.tables[i], "?") {
+		return nil, nil
+	}
+	if params["team"] == "" {
+		return nil, errors.New("parameter team is required: ?team=…")
+	}
+	return fakeBinding{params["team"], params["min"]}, nil
+}
