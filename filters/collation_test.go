@@ -20,7 +20,7 @@ var texts = []string{"", "a", "A", "a ", "b", "B", "ab", "aB ", "z", "Z", "ä", 
 // every collation that is not refused.
 func TestCollations(t *testing.T) {
 	both(t, func(t *testing.T, s *throwaway.Server) {
-		names, err := s.Query("SELECT COLLATION_NAME, ID, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY JOIN information_schema.COLLATIONS USING (COLLATION_NAME) WHERE ID IS NOT NULL")
+		names, err := s.Query("SELECT COLLATION_NAME, ID, CHARACTER_SET_NAME FROM information_schema.COLLATIONS")
 		if s.Flavor() == throwaway.MariaDB {
 			names, err = s.Query("SELECT FULL_COLLATION_NAME, ID, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE ID IS NOT NULL")
 		}
@@ -31,7 +31,7 @@ func TestCollations(t *testing.T) {
 		for _, n := range names {
 			id, err := strconv.ParseUint(n[1], 10, 64)
 			must(t, err)
-			if _, ok := knownCollation(id); !ok || n[0] == "binary" {
+			if _, ok := knownOrdering(id); !ok || n[0] == "binary" {
 				refused++
 				continue
 			}
@@ -60,21 +60,15 @@ func TestCollations(t *testing.T) {
 func compareCollation(t *testing.T, s *throwaway.Server, name string, table *cdc.Table, list []string) {
 	o, err := newOperand(table, 1)
 	must(t, err)
-	n := &native{class: textual}
-	k := keyPart{class: textual}
-	if n.coll, _ = knownCollation(table.Columns[1].Collation); n.coll == nil {
-		t.Fatalf("%s: no collation %d", name, table.Columns[1].Collation)
-	}
-	n.space = spaceWeight(n.coll)
-	k.coll, k.space = n.coll, n.space
-	_ = o
+	order := o.order
+	k := keyPart{class: textual, order: order}
 	rows, err := s.Query(fmt.Sprintf("SELECT a.id, b.id, a.v = b.v, a.v < b.v, a.v LIKE b.v FROM coll.%s a JOIN coll.%s b ON a.id < b.id", name, name))
 	must(t, err)
 	var equal, less, like, keys []string
 	for _, row := range rows {
 		i, _ := strconv.Atoi(row[0])
 		j, _ := strconv.Atoi(row[1])
-		c := comparePadded(n.coll.WeightString(nil, []byte(list[i]), 0), n.coll.WeightString(nil, []byte(list[j]), 0), n.space)
+		c := order.compare(order.appendWeights(nil, []byte(list[i])), order.appendWeights(nil, []byte(list[j])))
 		if what := texts[i] + "/" + texts[j]; (c == 0) != (row[2] == "1") {
 			equal = append(equal, what)
 		} else if (c < 0) != (row[3] == "1") {
@@ -83,9 +77,9 @@ func compareCollation(t *testing.T, s *throwaway.Server, name string, table *cdc
 		if (string(k.appendForm(nil, []byte(list[i]))) == string(k.appendForm(nil, []byte(list[j])))) != (row[2] == "1") {
 			keys = append(keys, texts[i]+"/"+texts[j])
 		}
-		text, err := unicodeText(n, list[j])
+		text, err := unicodeText(&order, list[j])
 		must(t, err)
-		if p, ok := newLike(text, n.coll); ok && p.match([]byte(list[i])) != (row[4] == "1") {
+		if p, ok := newLike(text, order.Collation); ok && !strings.Contains(list[j], "?") && p.match([]byte(list[i])) != (row[4] == "1") {
 			like = append(like, texts[i]+"/"+texts[j])
 		}
 	}
@@ -96,7 +90,7 @@ func compareCollation(t *testing.T, s *throwaway.Server, name string, table *cdc
 	}
 }
 
-func unicodeText(n *native, raw string) (string, error) {
-	b, err := charset.Convert(nil, charset.Charset_utf8mb4{}, []byte(raw), n.coll.Charset())
+func unicodeText(o *ordering, raw string) (string, error) {
+	b, err := charset.Convert(nil, charset.Charset_utf8mb4{}, []byte(raw), o.Charset())
 	return string(b), err
 }

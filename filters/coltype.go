@@ -7,7 +7,6 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"vitess.io/vitess/go/mysql/collations"
 	"vitess.io/vitess/go/mysql/collations/charset"
-	"vitess.io/vitess/go/mysql/collations/colldata"
 	"vitess.io/vitess/go/sqltypes"
 	"vitess.io/vitess/go/vt/vtgate/evalengine"
 
@@ -39,6 +38,7 @@ type operand struct {
 	sql     sqltypes.Type
 	typ     evalengine.Type
 	coll    collations.ID   // of textual
+	order   ordering        // of textual
 	recode  charset.Charset // labels come in UTF-8 and are needed in this; nil: as they are
 	listing bool            // ENUM or SET
 	single  bool            // FLOAT
@@ -102,12 +102,12 @@ func (o operand) textual(t *cdc.Table, c *cdc.Column) (operand, error) {
 	}
 	o.class, o.sql, o.raw = textual, sqltypes.VarChar, true
 	o.listing = c.Type == mysql.MYSQL_TYPE_ENUM || c.Type == mysql.MYSQL_TYPE_SET
-	coll, ok := knownCollation(c.Collation)
+	coll, ok := knownOrdering(c.Collation)
 	if !ok {
 		return o, fmt.Errorf("column %s of %s.%s has collation number %d, by which where can't compare; leave the column out or give it another collation",
 			c.Name, t.Schema, t.Name, c.Collation)
 	}
-	o.coll = coll.ID()
+	o.coll, o.order = coll.ID(), coll
 	if o.listing {
 		o.raw = false
 		if !isUTF8(coll.Charset()) {
@@ -120,29 +120,6 @@ func (o operand) textual(t *cdc.Table, c *cdc.Column) (operand, error) {
 
 // collationASCII is ascii_general_ci.
 const collationASCII collations.ID = 11
-
-// mariaDBCollations are those of MariaDB alone that have a twin here: the same
-// weights. What has none is refused rather than approximated.
-var mariaDBCollations = map[uint64]collations.ID{
-	1057: 33, // utf8mb3_general_nopad_ci …
-}
-
-// knownCollation finds how strings of a collation compare.
-func knownCollation(id uint64) (colldata.Collation, bool) {
-	if id > 1<<16-1 {
-		return nil, false
-	}
-	c := colldata.Lookup(collations.ID(id))
-	return c, c != nil
-}
-
-func isUTF8(cs charset.Charset) bool {
-	switch cs.(type) {
-	case charset.Charset_utf8mb4, charset.Charset_utf8mb3:
-		return true
-	}
-	return false
-}
 
 // append adds the column's value, in the form in which evalengine takes it, to
 // buf and returns it as a value that refers to buf or to the image.

@@ -1,15 +1,10 @@
 package filters
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"strings"
 
-	"vitess.io/vitess/go/mysql/collations"
-	"vitess.io/vitess/go/mysql/collations/charset"
-	"vitess.io/vitess/go/mysql/collations/colldata"
 	"vitess.io/vitess/go/sqltypes"
 )
 
@@ -21,8 +16,7 @@ type keyPart struct {
 	clause *clause
 	col    int // in predicate.cols
 	class  class
-	coll   colldata.Collation // of textual
-	space  []byte             // weight of a trailing space that does not count; nil where it counts
+	order  ordering // of textual
 }
 
 // addKey takes a clause if a look-up can decide it.
@@ -36,8 +30,7 @@ func (p *predicate) addKey(c *clause) bool {
 	switch {
 	case o.class == integer && !o.year && !o.bit, o.class == octets:
 	case o.class == textual:
-		k.coll = colldata.Lookup(o.coll)
-		k.space = spaceWeight(k.coll)
+		k.order = o.order
 	default:
 		return false
 	}
@@ -45,37 +38,12 @@ func (p *predicate) addKey(c *clause) bool {
 	return true
 }
 
-// spaceWeight is the weight of a space where trailing ones do not count: in all
-// collations but the newest.
-func spaceWeight(coll colldata.Collation) []byte {
-	if name := coll.Name(); strings.Contains(name, "_0900_") || strings.Contains(name, "nopad") || coll.ID() == collations.CollationBinaryID {
-		return nil
-	}
-	space := []byte(" ")
-	if !isUTF8(coll.Charset()) {
-		space, _ = charset.Convert(nil, coll.Charset(), space, charset.Charset_utf8mb4{})
-	}
-	return coll.WeightString(nil, space, 0)
-}
-
 // shape is the same for two tables if the forms of their values can be compared.
 func (k *keyPart) shape() string {
-	var coll collations.ID
-	if k.coll != nil {
-		coll = k.coll.ID()
+	if k.class != textual {
+		return fmt.Sprintf("%s:%d;", k.clause.eqParam, k.class)
 	}
-	return fmt.Sprintf("%s:%d:%d;", k.clause.eqParam, k.class, coll)
-}
-
-func (k *keyPart) encode(s string) []byte {
-	if isUTF8(k.coll.Charset()) {
-		return []byte(s)
-	}
-	b, err := charset.Convert(nil, k.coll.Charset(), []byte(s), charset.Charset_utf8mb4{})
-	if err != nil {
-		return nil
-	}
-	return b
+	return fmt.Sprintf("%s:%d:%d:%t;", k.clause.eqParam, k.class, k.order.ID(), k.order.pads)
 }
 
 // appendRow adds the form of a row's value; ok is false for NULL, which equals
@@ -99,9 +67,11 @@ func (k *keyPart) appendParam(dst []byte, s string) (_ []byte, ok bool, err erro
 		}
 		raw = []byte(n)
 	case textual:
-		if raw = k.encode(s); raw == nil && s != "" {
+		b, err := k.order.encode(s)
+		if err != nil {
 			return dst, false, nil // not in the column's character set
 		}
+		raw = b
 	}
 	return k.appendForm(dst, raw), true, nil
 }
@@ -115,10 +85,7 @@ func (k *keyPart) appendForm(dst, raw []byte) []byte {
 	dst = append(dst, 0, 0)
 	start := len(dst)
 	if k.class == textual {
-		dst = k.coll.WeightString(dst, raw, 0)
-		for n := len(k.space); n > 0 && len(dst)-start >= n && bytes.Equal(dst[len(dst)-n:], k.space); {
-			dst = dst[:len(dst)-n]
-		}
+		dst = k.order.appendForm(dst, raw)
 	} else {
 		dst = append(dst, raw...)
 	}

@@ -18,6 +18,7 @@ type leaf struct {
 	values map[string]string // of the parameters
 	text   string
 	coll   collations.ID // of literals
+	pads   bool          // in it trailing spaces do not count
 	dates  []int         // operands
 	err    error
 }
@@ -49,7 +50,7 @@ func (l *leaf) collation(e sqlparser.Expr) {
 	var first *operand
 	_ = sqlparser.Walk(func(n sqlparser.SQLNode) (bool, error) {
 		if o := l.operand(n); o != nil && o.coll != 0 {
-			if first != nil && first.coll != o.coll {
+			if first != nil && (first.coll != o.coll || first.order.pads != o.order.pads) {
 				l.fail("%s and %s have different collations; compare them with an explicit COLLATE in one of a kind", first.name, o.name)
 			}
 			if first == nil {
@@ -60,7 +61,7 @@ func (l *leaf) collation(e sqlparser.Expr) {
 	}, e)
 	l.coll = defaultCollation
 	if first != nil {
-		l.coll = first.coll
+		l.coll, l.pads = first.coll, first.order.pads
 	}
 }
 

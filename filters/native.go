@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strconv"
 
-	"vitess.io/vitess/go/mysql/collations/colldata"
 	"vitess.io/vitess/go/sqltypes"
 	"vitess.io/vitess/go/vt/sqlparser"
 )
@@ -21,8 +20,7 @@ type native struct {
 	other      int   // the column that it is compared with; -1: the constants
 	otherClass class // of that; DATE and DATETIME can be compared
 	consts     []constant
-	coll       colldata.Collation // of textual
-	space      []byte             // weight of a trailing space that does not count
+	order      ordering // of textual
 	like       *likePattern
 }
 
@@ -74,7 +72,7 @@ func (n *native) form(buf []byte, v sqltypes.Value, class class) (_ []byte, c co
 	switch class {
 	case textual:
 		start := len(buf)
-		buf = n.coll.WeightString(buf, raw, 0)
+		buf = n.order.appendWeights(buf, raw)
 		return buf, constant{bytes: buf[start:]}
 	case integer:
 		c.num, _ = parseNumber(raw)
@@ -100,34 +98,9 @@ func (n *native) compare(a, b *constant) int {
 	case integer, timeofday:
 		return a.num.compare(b.num)
 	case textual:
-		return comparePadded(a.bytes, b.bytes, n.space)
+		return n.order.compare(a.bytes, b.bytes)
 	}
 	return bytes.Compare(a.bytes, b.bytes)
-}
-
-// comparePadded compares weights as if the shorter text went on with spaces.
-func comparePadded(a, b, space []byte) int {
-	k := min(len(a), len(b))
-	c := bytes.Compare(a[:k], b[:k])
-	if c != 0 || len(a) == len(b) {
-		return c
-	}
-	if len(space) == 0 {
-		return len(a) - len(b)
-	}
-	sign, tail := 1, a[k:]
-	if len(b) > len(a) {
-		sign, tail = -1, b[k:]
-	}
-	for i, w := range tail {
-		if s := space[(k+i)%len(space)]; w != s {
-			if w < s {
-				return -sign
-			}
-			return sign
-		}
-	}
-	return 0
 }
 
 // test judges a row; buf is scratch.

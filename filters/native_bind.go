@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"vitess.io/vitess/go/mysql/collations/colldata"
 	"vitess.io/vitess/go/vt/sqlparser"
 )
 
@@ -67,8 +66,7 @@ func (l *leaf) newNative(left sqlparser.Expr) *native {
 	n := &native{class: o.class, col: l.p.column(o.name), other: -1}
 	switch o.class {
 	case textual:
-		n.coll = colldata.Lookup(o.coll)
-		n.space = spaceWeight(n.coll)
+		n.order = o.order
 	case integer, octets, date, datetime, timeofday, address:
 	default:
 		return nil
@@ -83,7 +81,7 @@ func (l *leaf) columns(n *native, o *operand) *native {
 	dates := func(c class) bool { return c == date || c == datetime }
 	switch {
 	case dates(a.class) && dates(o.class):
-	case a.class != o.class || a.coll != o.coll || a.listing != o.listing || a.listing && a.decl != o.decl || a.class == address && a.decl != o.decl:
+	case a.class != o.class || a.coll != o.coll || a.order.pads != o.order.pads || a.listing != o.listing || a.listing && a.decl != o.decl || a.class == address && a.decl != o.decl:
 		return nil
 	}
 	return n
@@ -106,8 +104,8 @@ func (l *leaf) nativeLike(n *native, e sqlparser.Expr) (*native, error) {
 		return nil, nil
 	}
 	var ok bool
-	if n.like, ok = newLike(pattern, n.coll); !ok {
-		return nil, fmt.Errorf("the pattern of LIKE holds a character that its column's character set, %s, does not have", n.coll.Charset().Name())
+	if n.like, ok = newLike(pattern, n.order.Collation); !ok {
+		return nil, fmt.Errorf("the pattern of LIKE holds a character that its column's character set, %s, does not have", n.order.Charset().Name())
 	}
 	return n, nil
 }
@@ -184,7 +182,7 @@ func (l *leaf) constant(n *native, o *operand, lit *sqlparser.Literal) (c consta
 			return c, false, nil
 		}
 		l.coll = o.coll
-		c.bytes = n.coll.WeightString(nil, []byte(l.encode(lit.Val)), 0)
+		c.bytes = n.order.appendWeights(nil, []byte(l.encode(lit.Val)))
 		return c, true, l.err
 	case octets, address:
 		c.bytes = []byte(lit.Val)

@@ -25,7 +25,7 @@ func (l *leaf) trim(e *sqlparser.Expr) {
 	switch n := (*e).(type) {
 	case *sqlparser.NullVal:
 	case *sqlparser.Literal:
-		if padded(colldata.Lookup(l.coll)) {
+		if l.pads {
 			n.Val = strings.TrimRight(n.Val, " ")
 		}
 	case sqlparser.ValTuple:
@@ -33,17 +33,15 @@ func (l *leaf) trim(e *sqlparser.Expr) {
 			l.trim(&n[i])
 		}
 	case *sqlparser.CollateExpr:
-		if padded(collationNamed(n.Collation)) {
+		if c := collationNamed(n.Collation); c != nil && spaceWeight(c) != nil {
 			l.trim(&n.Expr)
 		}
 	default:
-		if padded(colldata.Lookup(l.coll)) {
+		if l.pads {
 			*e = &sqlparser.TrimFuncExpr{TrimFuncType: sqlparser.RTrimType, Type: sqlparser.TrailingTrimType, StringArg: n}
 		}
 	}
 }
-
-func padded(c colldata.Collation) bool { return c != nil && spaceWeight(c) != nil }
 
 func collationNamed(name string) colldata.Collation {
 	env, err := environment()
