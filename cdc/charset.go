@@ -127,7 +127,7 @@ func (cs *charset) nextMulti(s []byte) (rune, int) {
 	if v := cs.two[int(s[0])<<8|int(s[1])]; v != 0 {
 		return rune(v), 2
 	}
-	if s[0] > 0x80 && s[1] >= 0x80 {
+	if s[0] > 0x80 && s[0] != 0xff && s[1] >= 0x80 && s[1] != 0xff {
 		return utf8.RuneError, 2 // a pair without a meaning
 	}
 	return utf8.RuneError, 1

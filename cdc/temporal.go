@@ -112,7 +112,7 @@ func civil(days uint32) (year, month, day uint32) {
 
 func appendDate(dst []byte, year, month, day uint32) []byte {
 	if year > 9999 { // not from a server
-		dst = appendDigits(dst, year/10000, 2)
+		dst = appendUint(dst, uint64(year/10000))
 		year %= 10000
 	}
 	y, c := year%100*2, year/100*2
@@ -123,7 +123,7 @@ func appendDate(dst []byte, year, month, day uint32) []byte {
 
 func appendClock(dst []byte, hour, minute, second uint32) []byte {
 	if hour > 99 {
-		dst = append(dst, byte('0'+hour/100%10))
+		dst = appendUint(dst, uint64(hour/100))
 	}
 	h, m, s := hour%100*2, minute%100*2, second%100*2
 	return append(dst, twoDigits[h], twoDigits[h+1], ':', twoDigits[m], twoDigits[m+1], ':', twoDigits[s], twoDigits[s+1])

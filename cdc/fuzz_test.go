@@ -1,0 +1,186 @@
+package cdc
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// seedEvents calls add for each table map and the rows event behind it in the
+// recorded binlogs.
+func seedEvents(f *testing.F, add func(maria bool, tableMap []byte, typ byte, rows []byte)) {
+	f.Helper()
+	files, err := filepath.Glob("testdata/*.binlog")
+	if err != nil {
+		f.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, path := range files {
+		if info, err := os.Stat(path); err != nil || info.Size() > 1<<20 {
+			continue
+		}
+		var tableMap []byte
+		for _, e := range readBinlogFile(f, path) {
+			if isTableMap(e.typ) {
+				tableMap = e.body
+			}
+			if key := string(tableMap) + string(e.typ); isRows(e.typ) && tableMap != nil && !seen[key] && len(e.body) < 4096 {
+				seen[key] = true
+				add(strings.Contains(path, "mariadb"), tableMap, e.typ, e.body)
+			}
+		}
+	}
+}
+
+func flavorOf(maria bool) Flavor {
+	if maria {
+		return MariaDB
+	}
+	return MySQL
+}
+
+// exact has no room behind its bytes, so that reading past them panics.
+func exact(b []byte) []byte { return append(make([]byte, 0, len(b)), b...)[:len(b):len(b)] }
+
+// FuzzTableMap: whatever the bytes, a table map or an error.
+func FuzzTableMap(f *testing.F) {
+	seedEvents(f, func(maria bool, tableMap []byte, _ byte, _ []byte) { f.Add(maria, tableMap) })
+	f.Fuzz(func(t *testing.T, maria bool, body []byte) {
+		body = exact(body)
+		tm, err := parseTableMap(body, flavorOf(maria))
+		if err != nil {
+			if tm != nil {
+				t.Error("a table map and an error")
+			}
+			return
+		}
+		if id, schema, name, err := tableMapName(body); err != nil || id != tm.id || string(schema) != tm.schema || string(name) != tm.name {
+			t.Errorf("%d %q %q %v, but %d %q %q", id, schema, name, err, tm.id, tm.schema, tm.name)
+		}
+		table, err := tm.table(nil)
+		if err != nil {
+			return
+		}
+		if len(table.Columns) != len(tm.columns) {
+			t.Errorf("%d columns of %d", len(table.Columns), len(tm.columns))
+		}
+		for _, k := range table.Key {
+			_ = table.Columns[k].TypeName()
+		}
+	})
+}
+
+// FuzzRows: whatever the bytes, rows whose values are JSON, or an error.
+func FuzzRows(f *testing.F) {
+	seedEvents(f, func(maria bool, tableMap []byte, typ byte, rows []byte) { f.Add(maria, tableMap, typ, rows) })
+	f.Fuzz(func(t *testing.T, maria bool, tableMap []byte, typ byte, body []byte) {
+		tm, err := parseTableMap(tableMap, flavorOf(maria))
+		if err != nil {
+			return
+		}
+		table := newTable(&Table{Schema: tm.schema, Name: tm.name, Columns: tm.columns, Key: tm.key})
+		r, err := parseRows(typ, exact(body))
+		if err != nil || r.bind(table, nil) != nil {
+			return
+		}
+		var before, after Image
+		left := len(r.rows)
+		for {
+			ok, err := r.next(&before, &after)
+			if err != nil || !ok {
+				return
+			}
+			if len(r.rows) >= left {
+				t.Fatal("a row of no bytes")
+			}
+			left = len(r.rows)
+			if r.op != Insert {
+				checkImage(t, &before)
+			}
+			if r.op != Delete {
+				checkImage(t, &after)
+			}
+		}
+	})
+}
+
+func checkImage(t *testing.T, im *Image) {
+	t.Helper()
+	for i := range im.table.Columns {
+		for _, f := range []*Format{{}, {BigintString: true, DecimalNumber: true}} {
+			out, err := im.AppendJSON([]byte("x"), i, f)
+			if err != nil {
+				if string(out) != "x" {
+					t.Errorf("%s behind an error: %q", im.table.Columns[i].TypeName(), out)
+				}
+				continue
+			}
+			if !json.Valid(out[1:]) || bytes.ContainsAny(out, "\r\n") {
+				t.Errorf("%s: %q is no JSON of one line", im.table.Columns[i].TypeName(), out[1:])
+			}
+		}
+		if out, err := im.AppendText([]byte("x"), i); err != nil && string(out) != "x" {
+			t.Errorf("%s behind an error: %q", im.table.Columns[i].TypeName(), out)
+		}
+	}
+}
+
+// FuzzJSONB: whatever the bytes, JSON or an error, in bounded time and depth.
+func FuzzJSONB(f *testing.F) {
+	for _, doc := range []string{"0001010010000b0001000561012a", "020200120004010005ff7f0b0b", "0f0603050281999a", "0c03616263", "05ff7f", "0b000000000000f03f"} {
+		f.Add(fromHex(doc), []byte{0, 4, '$', '[', '0', ']', 2, 5, 1, 0})
+	}
+	f.Fuzz(func(t *testing.T, doc, diffs []byte) {
+		for _, compact := range []bool{true, false} {
+			out, err := appendJSONB(nil, exact(doc), compact)
+			if err == nil && (!json.Valid(out) || bytes.ContainsAny(out, "\r\n")) {
+				t.Errorf("%q", out)
+			}
+			if out, err = appendJSONDiffs(nil, exact(doc), exact(diffs), compact); err == nil && !json.Valid(out) {
+				t.Errorf("with changes %q", out)
+			}
+		}
+	})
+}
+
+// FuzzGeometry: whatever the bytes, JSON or an error.
+func FuzzGeometry(f *testing.F) {
+	f.Add(fromHex("000000000101000000000000000000f03f0000000000000040"))
+	f.Add(fromHex("e6100000010700000002000000010700000000000000010400000001000000010100000000000000000000000000000000000000"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if out, err := appendGeometry(nil, exact(b)); err == nil && !json.Valid(out) {
+			t.Errorf("%q", out)
+		}
+	})
+}
+
+// FuzzText: any bytes in any character set become valid UTF-8 and one line of JSON.
+func FuzzText(f *testing.F) {
+	for _, id := range []uint64{1, 8, 12, 13, 19, 24, 28, 33, 35, 45, 54, 56, 60, 63, 95, 97, 248} {
+		f.Add(id, []byte("a\n\xa4\xa4\x8f\xa2\xb7\x81\x30\x81\x30\xff\xd8\x3d\xde\x00"))
+	}
+	f.Fuzz(func(t *testing.T, id uint64, b []byte) {
+		cs := charsetOf(id)
+		if cs == nil {
+			return
+		}
+		quoted := cs.appendQuoted(nil, exact(b))
+		var back string
+		if err := json.Unmarshal(quoted, &back); err != nil || bytes.ContainsAny(quoted, "\r\n") {
+			t.Fatalf("%s: %q: %v", cs.name, quoted, err)
+		}
+		if text := cs.appendUTF8(nil, b); cs.kind != csBinary && string(text) != back {
+			t.Errorf("%s: %q as text, %q as JSON", cs.name, text, back)
+		}
+		quoted = AppendQuoted(nil, b)
+		if !json.Valid(quoted) || string(AppendQuoted(nil, string(b))) != string(quoted) {
+			t.Errorf("%q", quoted)
+		}
+		if err := json.Unmarshal(quoted, &back); err != nil || back != string(appendValidUTF8(nil, b)) {
+			t.Errorf("%q", quoted)
+		}
+	})
+}
