@@ -58,7 +58,7 @@ func (s *Source) dial(ctx context.Context, conf *tls.Config) (*client.Conn, erro
 		c.SetTLSConfig(conf)
 		c.ReadTimeout, c.WriteTimeout = queryTimeout, queryTimeout
 		c.SetAttributes(map[string]string{"program_name": "rowcast"})
-		return nil
+		return c.SetCollation("utf8mb4_general_ci") // known to both; else MariaDB sends names of tables in latin1
 	})
 	if stop != nil && !stop() && err == nil {
 		c.Close()

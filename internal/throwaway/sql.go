@@ -18,7 +18,9 @@ const connectTimeout = 10 * time.Second
 
 // Conn opens a connection as root over the socket; the caller closes it.
 func (s *Server) Conn() (*client.Conn, error) {
-	c, err := client.ConnectWithTimeout(s.Socket(), "root", "", "", connectTimeout)
+	c, err := client.ConnectWithTimeout(s.Socket(), "root", "", "", connectTimeout, func(c *client.Conn) error {
+		return c.SetCollation("utf8mb4_general_ci") // else MariaDB takes what is sent for its own default, latin1
+	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s at %s: %w", s.bin.flavor, s.Socket(), err)
 	}
@@ -155,7 +157,7 @@ func (s *Server) Client() []string {
 	if s.bin.share != "" {
 		argv = append(argv, "--character-sets-dir="+filepath.Join(s.bin.share, "charsets"))
 	}
-	return append(argv, "--socket="+s.Socket(), "--user=root")
+	return append(argv, "--default-character-set=utf8mb4", "--socket="+s.Socket(), "--user=root")
 }
 
 // ClientCommand is Client quoted for a shell.
