@@ -81,11 +81,11 @@ func (m *rowMaker) column() {
 	case 14:
 		n := m.between(1, 600)
 		add(mysql.MYSQL_TYPE_VARCHAR, byte(n), byte(n>>8))
-		m.text(n, 1+n/256)
+		m.text(n, min(2, 1+n/256))
 	case 15:
 		n := m.between(1, 1000)
 		add(mysql.MYSQL_TYPE_STRING, byte(mysql.MYSQL_TYPE_STRING)&^0x30|byte(n>>4&0x30^0x30), byte(n))
-		m.text(n, 1+n/256)
+		m.text(n, min(2, 1+n/256))
 	case 16:
 		n := m.between(1, 4)
 		add(mysql.MYSQL_TYPE_BLOB, byte(n))

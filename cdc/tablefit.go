@@ -1,0 +1,200 @@
+package cdc
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+// needsDef tells whether the event leaves something out that the table's
+// definition may add. With full metadata it is a hint only: see table.
+func (m *tableMap) needsDef() bool {
+	if !m.full() {
+		return true
+	}
+	if m.flavor != MariaDB {
+		return false
+	}
+	for i := range m.columns {
+		if m.columns[i].ambiguous() {
+			return true
+		}
+	}
+	return m.versions() >= 0
+}
+
+// versions is where the columns begin that MariaDB adds to a system-versioned
+// table that declares none; -1 where there are none of their names.
+func (m *tableMap) versions() int {
+	if m.flavor != MariaDB {
+		return -1
+	}
+	for i := len(m.columns) - 2; i >= 0; i-- {
+		if m.columns[i].Name == "row_start" && m.columns[i+1].Name == "row_end" && m.columns[i].versionType() && m.columns[i+1].versionType() {
+			return i
+		}
+	}
+	return -1
+}
+
+// versionType: a time, or with transaction-precise history a transaction's number.
+func (c *Column) versionType() bool {
+	return c.Type == mysql.MYSQL_TYPE_TIMESTAMP2 && c.Meta == 6 || c.Type == mysql.MYSQL_TYPE_LONGLONG
+}
+
+// full tells whether the event was logged with binlog_row_metadata=FULL.
+func (m *tableMap) full() bool { return m.hasNames && m.hasLabels }
+
+// ambiguous: MariaDB logs several kinds of column under this type.
+func (c *Column) ambiguous() bool {
+	switch c.Type {
+	case mysql.MYSQL_TYPE_STRING:
+		return c.Collation == binaryCollation && (c.Meta == 16 || c.Meta == 4)
+	case mysql.MYSQL_TYPE_BLOB:
+		return c.Collation != binaryCollation && c.Meta == 4
+	}
+	return oldTemporal(c.Type)
+}
+
+// oldTemporal: before MySQL 5.6, or with MariaDB's mysql56_temporal_format=OFF.
+func oldTemporal(typ byte) bool {
+	return typ == mysql.MYSQL_TYPE_TIMESTAMP || typ == mysql.MYSQL_TYPE_DATETIME || typ == mysql.MYSQL_TYPE_TIME
+}
+
+// table makes the Table of the event. Without full metadata the definition must
+// be there and fit: the error wraps ErrSchema otherwise. With it the definition
+// may be nil and tells only the kinds that MariaDB's binlog does not.
+func (m *tableMap) table(def *TableDef) (*Table, error) {
+	t := &Table{Schema: m.schema, Name: m.name, Columns: append([]Column(nil), m.columns...), Key: append([]int(nil), m.key...)}
+	if m.full() {
+		m.hint(t, def)
+		return newTable(t), nil
+	}
+	if def == nil {
+		return nil, fmt.Errorf("%w: %s: the event carries no column names, and the database has no such table now; %s", ErrSchema, t, fullWouldHelp)
+	}
+	if err := m.fill(t, def); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w; the event carries no column names: %s", ErrSchema, t, err, fullWouldHelp)
+	}
+	return newTable(t), nil
+}
+
+const fullWouldHelp = "SET GLOBAL binlog_row_metadata = FULL makes later events tell it themselves"
+
+// hint sets kinds from the columns of the definition that have the same name and type.
+func (m *tableMap) hint(t *Table, def *TableDef) {
+	if i := m.versions(); i >= 0 && (def == nil || def.find("row_start") < 0) {
+		t.Columns[i].Hidden, t.Columns[i+1].Hidden = true, true
+		t.Key = slices.DeleteFunc(t.Key, func(k int) bool { return k == i || k == i+1 })
+	}
+	for i := range t.Columns {
+		col := &t.Columns[i]
+		if m.flavor != MariaDB || !col.ambiguous() {
+			continue
+		}
+		col.Meta = m.oldPrecision(col)
+		if def == nil {
+			continue
+		}
+		if j := def.find(col.Name); j >= 0 && m.differs(col, &def.Columns[j]) == "" {
+			m.take(col, &def.Columns[j])
+		}
+	}
+}
+
+// undecidable is the Meta of an old temporal column of MariaDB whose fraction
+// digits, and with them its width, are not known.
+const undecidable = 0xff
+
+func (m *tableMap) oldPrecision(col *Column) uint16 {
+	if oldTemporal(col.Type) {
+		return undecidable
+	}
+	return col.Meta
+}
+
+func (m *tableMap) take(col *Column, def *ColumnDef) {
+	col.Kind = def.kind()
+	if oldTemporal(col.Type) {
+		col.Meta = uint16(def.precision)
+	}
+}
+
+// fill sets all that the event leaves out, column by column in order.
+func (m *tableMap) fill(t *Table, def *TableDef) error {
+	if hidden := len(t.Columns) - len(def.Columns); hidden != def.hidden() {
+		return fmt.Errorf("the event has %d columns, the table has %d now", len(t.Columns), len(def.Columns)+def.hidden())
+	}
+	for i := range t.Columns {
+		col := &t.Columns[i]
+		if i >= len(def.Columns) {
+			if !col.versionType() {
+				return fmt.Errorf("column %d, now made by the server: %s in the event", i+1, col.TypeName())
+			}
+			col.Name, col.Hidden = fmt.Sprintf("hidden column %d", i+1), true
+			continue
+		}
+		d := &def.Columns[i]
+		if what := m.differs(col, d); what != "" {
+			return fmt.Errorf("column %d, now %s: %s", i+1, d.Name, what)
+		}
+		now := d.column()
+		col.Name, col.Labels = now.Name, now.Labels
+		if !m.hasSigns {
+			col.Unsigned = now.Unsigned
+		}
+		if col.Collation == 0 && !isBlobLike(col.Type) {
+			col.Collation = now.Collation
+		}
+		m.take(col, d)
+	}
+	t.Key = append([]int(nil), def.Key...)
+	return nil
+}
+
+// hidden is how many columns the binlog may have behind those that are listed.
+func (d *TableDef) hidden() int {
+	if d.versioned {
+		return d.hashKeys + 2
+	}
+	return d.hashKeys
+}
+
+// differs tells how a logged column is not the one of the definition; "" where it may be.
+func (m *tableMap) differs(col *Column, def *ColumnDef) string {
+	want := def.column()
+	got := *col
+	got.Kind = want.Kind // not logged
+	switch {
+	case got.Type == mysql.MYSQL_TYPE_VAR_STRING:
+		got.Type = mysql.MYSQL_TYPE_VARCHAR
+	case got.Type == mysql.MYSQL_TYPE_NEWDATE:
+		got.Type = mysql.MYSQL_TYPE_DATE
+	case oldTemporal(got.Type):
+		got.Type, got.Meta = newTemporal(got.Type), want.Meta
+	case got.Type == typeVarcharCompressed:
+		got.Meta = want.Meta // counts its own header
+	}
+	if !m.hasSigns || !isNumber(got.Type) {
+		got.Unsigned = want.Unsigned
+	}
+	if got.Collation == 0 || want.Collation == 0 {
+		got.Collation = want.Collation
+	}
+	text := (got.Collation == binaryCollation) != (want.Collation == binaryCollation)
+	if got.Type != want.Type || got.Meta != want.Meta || got.Unsigned != want.Unsigned || text {
+		return fmt.Sprintf("%s in the event, %s in the table", got.TypeName(), def.ColumnType)
+	}
+	return ""
+}
+
+func newTemporal(typ byte) byte {
+	switch typ {
+	case mysql.MYSQL_TYPE_TIMESTAMP:
+		return mysql.MYSQL_TYPE_TIMESTAMP2
+	case mysql.MYSQL_TYPE_DATETIME:
+		return mysql.MYSQL_TYPE_DATETIME2
+	}
+	return mysql.MYSQL_TYPE_TIME2
+}

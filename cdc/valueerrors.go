@@ -1,0 +1,13 @@
+package cdc
+
+import "errors"
+
+// Sentinels of the decoder; the text that wraps them names table, column and type.
+var (
+	// ErrValue: a value or a column can't be decoded.
+	ErrValue = errors.New("can't be decoded")
+	// ErrSchema: the event is of an older or newer form of the table than the database has.
+	ErrSchema = errors.New("the table's definition does not fit the event")
+	// ErrNoTable: the database has no such table.
+	ErrNoTable = errors.New("no such table")
+)
