@@ -161,6 +161,10 @@ func (o *operand) append(buf []byte, im *cdc.Image) ([]byte, sqltypes.Value, err
 // sample is a value that any column of the type can hold.
 func (o *operand) sample() string {
 	switch o.class {
+	case integer:
+		if o.year {
+			return "2026"
+		}
 	case date:
 		return "2026-11-21"
 	case datetime:

@@ -1,0 +1,220 @@
+package filters
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rowcast/internal/throwaway"
+)
+
+// received is what a subscription gets of rendered frames.
+func received(b *Binding, frames []frame) (got []frame) {
+	for _, f := range frames {
+		if f.err != nil || (b.Key() == "" || f.key == b.Key()) && b.Match(f.tag) {
+			got = append(got, f)
+		}
+	}
+	return got
+}
+
+func bind(t testing.TB, set *Set, params ...string) *Binding {
+	t.Helper()
+	m := map[string]string{}
+	for i := 0; i < len(params); i += 2 {
+		m[params[i]] = params[i+1]
+	}
+	b, err := set.Bind(0, m)
+	must(t, err)
+	return b
+}
+
+// TestBindings moves rows between rooms and looks at who hears of what.
+func TestBindings(t *testing.T) {
+	both(t, func(t *testing.T, s *throwaway.Server) {
+		must(t, s.Exec("CREATE DATABASE bind", "CREATE TABLE bind.chat (id INT PRIMARY KEY, room_id INT, round INT, body VARCHAR(20))"))
+		set := compile(t, Options{}, Table{Name: "bind.chat", Columns: []string{"id"}, On: []string{"insert", "update", "delete"},
+			Where: "room_id = :room AND body <> 'hidden' AND round >= :round", Params: map[string]string{"room": "", "round": "0"}})
+		early := bind(t, set, "room", "7")
+		sql := []string{
+			"INSERT INTO bind.chat VALUES (1, 7, 1, 'x')",     // to room 7
+			"UPDATE bind.chat SET body = 'y'",                 // stays
+			"UPDATE bind.chat SET round = 5",                  // stays; comes to who wants round 3
+			"UPDATE bind.chat SET room_id = 8",                // from 7 to 8
+			"UPDATE bind.chat SET body = 'hidden'",            // goes
+			"UPDATE bind.chat SET body = 'z', room_id = NULL", // still gone
+			"UPDATE bind.chat SET room_id = 7, round = 2",     // comes to 7
+			"UPDATE bind.chat SET id = 2",                     // changes its key
+			"DELETE FROM bind.chat",                           // goes
+			"INSERT INTO bind.chat VALUES (3, 7, NULL, 'x')",  // round is not known
+			"DELETE FROM bind.chat",
+		}
+		must(t, s.Exec("INSERT INTO bind.chat VALUES (0, 0, 0, '')", "DELETE FROM bind.chat"))
+		var late [4]*Binding
+		frames := rendered(t, s, "bind", set, append([]string{"INSERT INTO bind.chat VALUES (9, 9, 9, '')", "DELETE FROM bind.chat"})...)
+		if len(received(early, frames)) != 0 {
+			t.Errorf("room 7 hears of room 9: %s", show(frames))
+		}
+		late[0], late[1] = bind(t, set, "room", "7"), bind(t, set, "room", " 07.0 ", "round", "3")
+		late[2], late[3] = bind(t, set, "room", "8"), bind(t, set, "room", "9")
+		frames = rendered(t, s, "bind", set, sql...)
+		want := map[*Binding]string{
+			early:   "insert1 update1 update1 delete1 insert1 update2 delete2",
+			late[0]: "insert1 update1 update1 delete1 insert1 update2 delete2",
+			late[1]: "insert1 delete1",
+			late[2]: "insert1 delete1",
+			late[3]: "",
+		}
+		for b, want := range want {
+			var got []string
+			for _, f := range received(b, frames) {
+				_, id, _ := strings.Cut(f.data, `"id":`)
+				got = append(got, f.op.String()+id[:1])
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%q gets %v, want %s", b.ID(), got, want)
+			}
+		}
+		if early.Key() == late[0].Key() || late[0].Key() != late[1].Key() || late[0].ID() == late[1].ID() || bind(t, set, "room", "7") != late[0] {
+			t.Error("keys or ids are not as they should be")
+		}
+		must(t, s.Exec("DROP DATABASE bind"))
+	})
+}
+
+// TestBoundValues compares `column = :p` with `column = 'value'` of the servers
+// for columns of every type, before and after an ALTER changes the key's type.
+func TestBoundValues(t *testing.T) {
+	both(t, func(t *testing.T, s *throwaway.Server) {
+		create := strings.ReplaceAll(every, "diff.every", "bound.every")
+		if s.Flavor() == throwaway.MariaDB {
+			create = strings.ReplaceAll(create, "utf8mb4_0900_ai_ci", "uca1400_ai_ci")
+		}
+		must(t, s.Exec("CREATE DATABASE bound", create, "SET sql_mode = ''", "SET NAMES utf8mb4"))
+		insert := []string{}
+		cols := columns()
+		for i := range 24 {
+			values := []string{fmt.Sprint(i)}
+			for _, c := range cols {
+				pool := pools[columnPools[c][i%len(columnPools[c])]]
+				values = append(values, pool[i%len(pool)])
+			}
+			insert = append(insert, fmt.Sprintf("INSERT INTO bound.every (id, %s) VALUES (%s)", strings.Join(cols, ", "), strings.Join(values, ", ")))
+		}
+		var tables []Table
+		for _, c := range cols {
+			tables = append(tables, Table{Name: "bound.every", As: c, Columns: []string{"id"}, Data: "row", Where: c + " = :p", Params: map[string]string{"p": ""}})
+		}
+		set := compile(t, Options{}, tables...)
+		rendered(t, s, "bound", set, insert[23]) // the table is known from here on
+		must(t, s.Exec("DELETE FROM bound.every"))
+		frames := rendered(t, s, "bound", set, insert...)
+		compared := 0
+		for i, c := range cols {
+			for _, v := range slices.Concat(pools[columnPools[c][0]], []string{"'7'", "'abc'", "'ABC  '", "'1.0'", "'É'"}) {
+				if v == "NULL" || v[0] == 'x' || strings.Contains(v, "\\") {
+					continue
+				}
+				v = strings.Trim(v, "'")
+				b, err := set.Bind(i, map[string]string{"p": v})
+				if err != nil {
+					continue // no number, no date: what the servers would do with a warning
+				}
+				var got, want []string
+				for _, f := range received(b, slices.DeleteFunc(slices.Clone(frames), func(f frame) bool { return f.stream != i })) {
+					got = append(got, strings.TrimSuffix(strings.TrimPrefix(f.data, `{"id":`), `}`))
+				}
+				rows, err := s.Query(fmt.Sprintf("SELECT id FROM bound.every WHERE %s = '%s' ORDER BY id", c, v))
+				must(t, err)
+				for _, row := range rows {
+					want = append(want, row[0])
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s = %q: got %v, want %v", c, v, got, want)
+				}
+				compared++
+			}
+		}
+		t.Logf("%d values compared", compared)
+		must(t, s.Exec("DROP DATABASE bound"))
+	})
+}
+
+// TestBindingsAfterAlter: a binding that was made before its column changed
+// type goes on getting exactly what matches.
+func TestBindingsAfterAlter(t *testing.T) {
+	both(t, func(t *testing.T, s *throwaway.Server) {
+		must(t, s.Exec("CREATE DATABASE alt", "CREATE TABLE alt.t (id INT PRIMARY KEY, k INT)"))
+		set := compile(t, Options{}, Table{Name: "alt.t", Data: "row", Where: "k = :k", Params: map[string]string{"k": ""}})
+		rendered(t, s, "alt", set, "INSERT INTO alt.t VALUES (1, 1)")
+		old := bind(t, set, "k", "7")
+		frames := rendered(t, s, "alt", set, "INSERT INTO alt.t VALUES (2, 7), (3, 8)")
+		frames = append(frames, rendered(t, s, "alt", set,
+			"ALTER TABLE alt.t MODIFY k VARCHAR(10)", "INSERT INTO alt.t VALUES (4, '7'), (5, '07'), (6, '8')")...)
+		fresh := bind(t, set, "k", "7")
+		if old.ID() == fresh.ID() {
+			t.Error("bindings of different shape have one id")
+		}
+		for _, b := range []*Binding{old, fresh} {
+			var got []string
+			for _, f := range received(b, frames) {
+				got = append(got, f.data)
+			}
+			want := `{"id":2,"k":7} {"id":4,"k":"7"}`
+			if b == fresh {
+				want = `{"id":4,"k":"7"}` // what was rendered before it came had the old form
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%q gets %v, want %s", b.ID(), got, want)
+			}
+		}
+		runtime.KeepAlive(old)
+		must(t, s.Exec("DROP DATABASE alt"))
+	})
+}
+
+func TestBindingsAreForgotten(t *testing.T) {
+	set := compile(t, Options{}, Table{Name: "a.b", Where: "k = :k", Params: map[string]string{"k": ""}})
+	for i := range 100 {
+		bind(t, set, "k", fmt.Sprint(i))
+	}
+	live := &set.rules[0].live
+	for limit := time.Now().Add(30 * time.Second); ; runtime.Gosched() {
+		runtime.GC()
+		live.mu.Lock()
+		n := len(live.byID)
+		live.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("%d bindings are still known", n)
+		}
+	}
+}
+
+func TestBindErrors(t *testing.T) {
+	set := compile(t, Options{}, Table{Name: "a.b", As: "s", Where: "k = :k AND r > :r", Params: map[string]string{"k": "", "r": "1"}}, Table{Name: "a.c"})
+	for _, c := range []struct {
+		params map[string]string
+		want   string
+	}{
+		{nil, "stream s needs the parameter k, as in ?k=…"},
+		{map[string]string{"k": "1", "z": "2"}, `"z" is not a parameter of stream s: it has k, r`},
+		{map[string]string{"k": strings.Repeat("x", 2000)}, "the value of k has 2000 bytes, at most 1024 are allowed"},
+		{map[string]string{"k": "\xff"}, "the value of k is not valid UTF-8 text"},
+	} {
+		if _, err := set.Bind(0, c.params); err == nil || err.Error() != c.want {
+			t.Errorf("%v: %v, want %s", c.params, err, c.want)
+		}
+	}
+	if b, err := set.Bind(1, nil); b != nil || err != nil {
+		t.Errorf("no params: %v, %v", b, err)
+	}
+	if _, err := set.Bind(1, map[string]string{"x": "1"}); err == nil || err.Error() != `"x" is not a parameter of stream a.c: it has none` {
+		t.Errorf("unknown: %v", err)
+	}
+}
