@@ -108,7 +108,7 @@ func TestSeamsUnderFire(t *testing.T) {
 			}
 			var rows []row
 			for range 1 + rng.IntN(6) {
-				table, value := []string{"picks", "drafts", "other"}[rng.IntN(3)], strings.Repeat("v", rng.IntN(300))
+				table, value := []string{"picks", "drafts", "other"}[rng.IntN(3)], strings.Repeat("v", 1+rng.IntN(300))
 				if table == "drafts" {
 					value = string("ab"[rng.IntN(2)]) + ":" + value
 				}
@@ -163,7 +163,9 @@ func TestSeamsUnderFire(t *testing.T) {
 					}
 					if b.data != "" {
 						got = append(got, b.id)
-						done = strings.HasSuffix(b.data, "end")
+						if done = strings.HasSuffix(b.data, "end"); done {
+							break
+						}
 					}
 				}
 				c.body.Close()
