@@ -15,7 +15,7 @@ type jsonWriter struct {
 	dst     []byte
 	compact bool // no blanks behind commas and colons, where MySQL writes them
 	depth   int
-	budget  int // values that may still be visited: offsets may point at one value many times
+	budget  int // bytes that may still be read: forged offsets may point at one value many times
 }
 
 // appendJSONB adds a binary JSON document as text. An empty one is null: it comes
@@ -33,14 +33,17 @@ func appendJSONB(dst, doc []byte, compact bool) ([]byte, error) {
 
 // value renders a value of that type whose bytes begin b.
 func (w *jsonWriter) value(typ byte, b []byte) error {
-	if w.budget--; w.budget < 0 {
-		return errJSON
+	if err := w.spend(1); err != nil {
+		return err
 	}
 	switch typ {
 	case jsonSmallObject, jsonLargeObject, jsonSmallArray, jsonLargeArray:
 		return w.container(typ, b)
 	case jsonString:
 		s, err := jsonBytes(b)
+		if err == nil {
+			err = w.spend(len(s))
+		}
 		if err != nil {
 			return err
 		}
@@ -50,6 +53,14 @@ func (w *jsonWriter) value(typ byte, b []byte) error {
 		return w.opaque(b)
 	}
 	return w.scalar(typ, b)
+}
+
+// spend fails once more was read than the document has.
+func (w *jsonWriter) spend(n int) error {
+	if w.budget -= n; w.budget < 0 {
+		return errJSON
+	}
+	return nil
 }
 
 func (w *jsonWriter) scalar(typ byte, b []byte) error {
@@ -110,6 +121,9 @@ func (w *jsonWriter) container(typ byte, b []byte) error {
 		w.comma(i)
 		if t.object {
 			key, err := t.key(i)
+			if err == nil {
+				err = w.spend(len(key))
+			}
 			if err != nil {
 				return err
 			}
@@ -151,6 +165,9 @@ func (w *jsonWriter) opaque(b []byte) error {
 	}
 	typ := b[0]
 	v, err := jsonBytes(b[1:])
+	if err == nil {
+		err = w.spend(len(v))
+	}
 	if err != nil {
 		return err
 	}

@@ -52,11 +52,11 @@ func appendJSONDiffs(dst, base, diffs []byte, compact bool) ([]byte, error) {
 			v = &jsonNode{typ: doc[0], b: doc[1:]}
 		}
 		var err error
-		if root, err = root.apply(byte(op), path, v); err != nil {
+		if root, err = root.apply(byte(op), path, v, &budget); err != nil {
 			return dst, fmt.Errorf("change at %q: %w", path, err)
 		}
 	}
-	w := jsonWriter{dst: dst, compact: compact, budget: budget}
+	w := jsonWriter{dst: dst, compact: compact, budget: len(base) + len(diffs)}
 	if err := root.write(&w); err != nil {
 		return dst, err
 	}
@@ -64,7 +64,7 @@ func appendJSONDiffs(dst, base, diffs []byte, compact bool) ([]byte, error) {
 }
 
 // apply carries out one change and returns the document.
-func (n *jsonNode) apply(op byte, path []byte, v *jsonNode) (*jsonNode, error) {
+func (n *jsonNode) apply(op byte, path []byte, v *jsonNode, budget *int) (*jsonNode, error) {
 	legs, err := parseJSONPath(string(path))
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (n *jsonNode) apply(op byte, path []byte, v *jsonNode) (*jsonNode, error) {
 	}
 	at := n
 	for _, leg := range legs[:len(legs)-1] {
-		if err := at.unfold(); err != nil {
+		if err := at.unfold(budget); err != nil {
 			return nil, err
 		}
 		i, found := at.find(leg)
@@ -86,7 +86,7 @@ func (n *jsonNode) apply(op byte, path []byte, v *jsonNode) (*jsonNode, error) {
 		}
 		at = at.nodes[i]
 	}
-	if err := at.unfold(); err != nil {
+	if err := at.unfold(budget); err != nil {
 		return nil, err
 	}
 	return n, at.change(op, legs[len(legs)-1], v)
@@ -140,8 +140,9 @@ func (n *jsonNode) find(leg jsonLeg) (int, bool) {
 	return len(n.keys), false
 }
 
-// unfold makes the elements nodes of their own.
-func (n *jsonNode) unfold() error {
+// unfold makes the elements nodes of their own. budget is how many there can be,
+// were no offsets forged.
+func (n *jsonNode) unfold(budget *int) error {
 	if n.open {
 		return nil
 	}
@@ -151,6 +152,9 @@ func (n *jsonNode) unfold() error {
 	t, err := openJSON(n.typ, n.b)
 	if err != nil {
 		return err
+	}
+	if *budget -= t.count; *budget < 0 {
+		return errJSON
 	}
 	n.open, n.object = true, t.object
 	n.nodes = make([]*jsonNode, t.count)

@@ -123,10 +123,6 @@ func appendUint(dst []byte, v uint64) []byte {
 	return dst
 }
 
-// maxPlainExponent: MySQL writes numbers of up to 15 digits before the point, or
-// 14 zeros behind it, without an exponent.
-const maxPlainExponent = 15
-
 // appendFloat adds the shortest digits that read back to the same value of that
 // width, in MySQL's form: 0.1, 1e20, 1.5e-20. It is a JSON number too.
 func appendFloat(dst []byte, v float64, width int) ([]byte, error) {
@@ -139,7 +135,9 @@ func appendFloat(dst []byte, v float64, width int) ([]byte, error) {
 		}
 		return append(dst, '0'), nil
 	}
-	if abs := math.Abs(v); abs >= 1e-15 && abs < 1e15 {
+	// MySQL writes no exponent where 14 zeros or fewer follow the point, 15 digits
+	// or fewer come before it, or there are digits on both sides.
+	if abs := math.Abs(v); abs >= 1e-15 && (abs < 1e15 || abs != math.Trunc(abs)) {
 		return strconv.AppendFloat(dst, v, 'f', -1, width), nil
 	}
 	start := len(dst)
