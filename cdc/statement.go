@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 )
 
@@ -31,7 +30,8 @@ func parseQuery(e *event) (q query, err error) {
 	}
 	q.schema, q.text = string(body[at:end]), body[end+1:]
 	if e.typ == replication.MARIADB_QUERY_COMPRESSED_EVENT {
-		if q.text, err = mysql.DecompressMariadbData(q.text); err != nil {
+		var z inflater
+		if q.text, err = z.inflate(q.text); err != nil {
 			return q, fmt.Errorf("%w: compressed query event: %w", ErrCorrupt, err)
 		}
 	}
