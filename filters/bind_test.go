@@ -54,7 +54,7 @@ func TestBindings(t *testing.T) {
 		}
 		must(t, s.Exec("INSERT INTO bind.chat VALUES (0, 0, 0, '')", "DELETE FROM bind.chat"))
 		var late [4]*Binding
-		frames := rendered(t, s, "bind", set, append([]string{"INSERT INTO bind.chat VALUES (9, 9, 9, '')", "DELETE FROM bind.chat"})...)
+		frames := rendered(t, s, "bind", set, "INSERT INTO bind.chat VALUES (9, 9, 9, '')", "DELETE FROM bind.chat")
 		if len(received(early, frames)) != 0 {
 			t.Errorf("room 7 hears of room 9: %s", show(frames))
 		}
@@ -158,6 +158,10 @@ func TestBindingsAfterAlter(t *testing.T) {
 		if old.ID() == fresh.ID() {
 			t.Error("bindings of different shape have one id")
 		}
+		if n := slices.IndexFunc(frames, func(f frame) bool { return f.err != nil }); n < 0 || !strings.Contains(frames[n].err.Error(), "has changed its type") {
+			t.Errorf("nobody is told that keys changed: %s", show(frames))
+		}
+		frames = slices.DeleteFunc(frames, func(f frame) bool { return f.err != nil })
 		for _, b := range []*Binding{old, fresh} {
 			var got []string
 			for _, f := range received(b, frames) {

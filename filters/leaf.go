@@ -106,7 +106,7 @@ func (l *leaf) down(c *sqlparser.Cursor) bool {
 // up replaces on the way back, so that what is put in is not visited again.
 func (l *leaf) up(c *sqlparser.Cursor) bool {
 	if l.err != nil {
-		return false
+		return true // false would make Rewrite lose the expression
 	}
 	switch n := c.Node().(type) {
 	case *sqlparser.Argument:
@@ -120,7 +120,7 @@ func (l *leaf) up(c *sqlparser.Cursor) bool {
 			c.Replace(n.Expr)
 		}
 	}
-	return l.err == nil
+	return true
 }
 
 func (l *leaf) literal(s string) *sqlparser.Literal { return sqlparser.NewStrLiteral(l.encode(s)) }

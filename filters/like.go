@@ -80,6 +80,12 @@ func newLike(pattern string, coll colldata.Collation) (*likePattern, bool) {
 // match goes back to the last % only, so that its cost is bounded by the
 // product of the lengths.
 func (p *likePattern) match(s []byte) bool {
+	ok, _ := p.matchIn(nil, s)
+	return ok
+}
+
+// matchIn is match with a scratch buffer, which it returns.
+func (p *likePattern) matchIn(buf, s []byte) (bool, []byte) {
 	i, star, mark := 0, -1, s
 	for len(s) > 0 {
 		if i < len(p.parts) {
@@ -90,14 +96,18 @@ func (p *likePattern) match(s []byte) bool {
 				continue
 			}
 			char := p.char(s)
-			if part.kind == likeOne || p.same(part, char) {
+			ok := part.kind == likeOne
+			if !ok {
+				ok, buf = p.same(buf, part, char)
+			}
+			if ok {
 				i++
 				s = s[len(char):]
 				continue
 			}
 		}
 		if star < 0 {
-			return false
+			return false, buf
 		}
 		mark = mark[len(p.char(mark)):]
 		i, s = star, mark
@@ -105,7 +115,7 @@ func (p *likePattern) match(s []byte) bool {
 	for i < len(p.parts) && p.parts[i].kind == likeMany {
 		i++
 	}
-	return i == len(p.parts)
+	return i == len(p.parts), buf
 }
 
 func (p *likePattern) char(s []byte) []byte {
@@ -120,13 +130,13 @@ func (p *likePattern) char(s []byte) []byte {
 	return s[:max(size, 1)]
 }
 
-func (p *likePattern) same(part *likePart, char []byte) bool {
+func (p *likePattern) same(buf []byte, part *likePart, char []byte) (bool, []byte) {
 	if bytes.Equal(part.char, char) {
-		return true
+		return true, buf
 	}
 	if p.coll == nil {
-		return false
+		return false, buf
 	}
-	var buf [64]byte
-	return bytes.Equal(part.weight, p.coll.WeightString(buf[:0], char, 0))
+	buf = p.coll.WeightString(buf[:0], char, 0)
+	return bytes.Equal(part.weight, buf), buf
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"weak"
+
+	"rowcast/cdc"
 )
 
 // liveBindings knows a rule's bindings for as long as somebody holds them.
@@ -88,4 +90,31 @@ func (l *liveBindings) others(shape string) []*Binding {
 		}
 	}
 	return list
+}
+
+// shapeHistory tells when the form of a table's keys changed. Frames from before
+// have keys that a subscription made afterwards does not have: who resumes across
+// that place would miss them, and is told.
+type shapeHistory struct {
+	mu    sync.Mutex
+	shape string
+	since cdc.Position
+}
+
+// changed compares the shape of a plan's keys, at its first change, with the one
+// before. Replays of the time before are no change.
+func (p *plan) changed(at cdc.Position) (changed bool) {
+	p.once.Do(func() {
+		v, known := p.rule.shapes.LoadOrStore(p.table.String(), &shapeHistory{shape: p.pred.shape, since: at})
+		if !known {
+			return
+		}
+		h := v.(*shapeHistory)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.shape != p.pred.shape && at.Compare(h.since) > 0 {
+			h.shape, h.since, changed = p.pred.shape, at, true
+		}
+	})
+	return changed
 }

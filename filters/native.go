@@ -22,6 +22,7 @@ type native struct {
 	consts     []constant
 	order      ordering // of textual
 	like       *likePattern
+	isNull     bool // IS NULL; with negate IS NOT NULL
 }
 
 // constant is a literal in the form in which its class is compared.
@@ -99,18 +100,24 @@ func (n *native) compare(a, b *constant) int {
 		return a.num.compare(b.num)
 	case textual:
 		return n.order.compare(a.bytes, b.bytes)
+	case exact:
+		return compareDecimals(a.bytes, b.bytes)
 	}
 	return bytes.Compare(a.bytes, b.bytes)
 }
 
 // test judges a row; buf is scratch.
 func (n *native) test(buf []byte, row []sqltypes.Value) ([]byte, verdict) {
+	if n.isNull {
+		return buf, truth(row[n.col].IsNull() != n.negate)
+	}
 	if n.like != nil {
 		v := row[n.col]
 		if v.IsNull() {
 			return buf, isNull
 		}
-		verdict := truth(n.like.match(v.Raw()))
+		ok, buf := n.like.matchIn(buf, v.Raw())
+		verdict := truth(ok)
 		if n.op == sqlparser.NotLikeOp {
 			verdict = negate(verdict)
 		}
@@ -218,4 +225,38 @@ func parseTime(s []byte) (number, bool) {
 	n.magnitude = ((fields[0]*60+fields[1])*60+fields[2])*1e6 + fields[3]
 	n.negative = n.negative && n.magnitude != 0
 	return n, field >= 1 && fields[1] < 60 && fields[2] < 60
+}
+
+// compareDecimals compares plain decimal numbers of any length.
+func compareDecimals(a, b []byte) int {
+	signA, wholeA, fractionA := splitDecimal(a)
+	signB, wholeB, fractionB := splitDecimal(b)
+	if signA != signB {
+		return signA - signB
+	}
+	c := len(wholeA) - len(wholeB)
+	if c == 0 {
+		c = bytes.Compare(wholeA, wholeB)
+	}
+	if c == 0 {
+		c = bytes.Compare(fractionA, fractionB)
+	}
+	return c * signA
+}
+
+// splitDecimal leaves out the zeros that mean nothing; sign is -1, 0 or 1.
+func splitDecimal(s []byte) (sign int, whole, fraction []byte) {
+	sign = 1
+	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
+		if s[0] == '-' {
+			sign = -1
+		}
+		s = s[1:]
+	}
+	whole, fraction, _ = bytes.Cut(s, []byte("."))
+	whole, fraction = bytes.TrimLeft(whole, "0"), bytes.TrimRight(fraction, "0")
+	if len(whole) == 0 && len(fraction) == 0 {
+		sign = 0
+	}
+	return sign, whole, fraction
 }

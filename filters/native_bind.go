@@ -48,6 +48,12 @@ func (l *leaf) native(e sqlparser.Expr) (*native, error) {
 		}
 		n.between, n.negate = true, !e.IsBetween
 		return l.constants(n, e.From, e.To)
+	case *sqlparser.IsExpr:
+		o := l.operand(e.Left)
+		if o == nil || e.Right != sqlparser.IsNullOp && e.Right != sqlparser.IsNotNullOp {
+			return nil, nil
+		}
+		return &native{col: l.p.column(o.name), isNull: true, negate: e.Right == sqlparser.IsNotNullOp}, nil
 	}
 	return nil, nil
 }
@@ -67,7 +73,7 @@ func (l *leaf) newNative(left sqlparser.Expr) *native {
 	switch o.class {
 	case textual:
 		n.order = o.order
-	case integer, octets, date, datetime, timeofday, address:
+	case integer, exact, octets, date, datetime, timeofday, address:
 	default:
 		return nil
 	}
@@ -133,8 +139,8 @@ func (l *leaf) constants(n *native, list ...sqlparser.Expr) (*native, error) {
 				e = v
 			}
 		case *sqlparser.UnaryExpr:
-			if lit, ok := x.Expr.(*sqlparser.Literal); ok && x.Operator == sqlparser.UMinusOp && lit.Type == sqlparser.IntVal {
-				e = sqlparser.NewIntLiteral("-" + lit.Val)
+			if lit, ok := x.Expr.(*sqlparser.Literal); ok && x.Operator == sqlparser.UMinusOp && (lit.Type == sqlparser.IntVal || lit.Type == sqlparser.DecimalVal) {
+				e = &sqlparser.Literal{Type: lit.Type, Val: "-" + lit.Val}
 			}
 		}
 		lit, ok := e.(*sqlparser.Literal)
@@ -177,6 +183,9 @@ func (l *leaf) constant(n *native, o *operand, lit *sqlparser.Literal) (c consta
 			}
 		}
 		return c, ok, nil
+	case exact:
+		c.bytes = []byte(lit.Val)
+		return c, lit.Type == sqlparser.IntVal || lit.Type == sqlparser.DecimalVal, nil
 	case textual:
 		if lit.Type != sqlparser.StrVal {
 			return c, false, nil

@@ -9,6 +9,9 @@ import (
 // place finds a word in what was written, outside quotes, and points at it.
 // The parser keeps no positions.
 func place(source, word string) string {
+	if word == "" {
+		return ""
+	}
 	lower, word := strings.ToLower(source), strings.ToLower(word)
 	var quote byte
 	for i := 0; i < len(lower); i++ {

@@ -44,6 +44,7 @@ type plan struct {
 	key   []column // nil: none, or a part of it may not be sent
 	text  []column // that the template needs
 	pred  *predicate
+	once  sync.Once // the shape of its keys was compared with what came before
 }
 
 // plansOf binds a table, once, to the rules that publish it.

@@ -250,7 +250,9 @@ func (p *predicate) try(n *node) error {
 	return nil
 }
 
+// firstWord is what to point at; the parser quotes names that are keywords.
 func firstWord(s string) string {
+	s = strings.TrimLeft(s, "`(")
 	return s[:len(s)-len(strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"))]
 }
 

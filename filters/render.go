@@ -88,6 +88,9 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		}
 	}
 	if len(p.rule.params) > 0 {
+		if p.changed(c.Pos) {
+			emit(p.rule.index, c.Op, "", nil, "", nil, fmt.Errorf("%s: a column of %s that a parameter is compared with has changed its type; load the data again", p.rule, p.table))
+		}
 		return sc.renderBound(p, c, rows, emit)
 	}
 	return sc.send(p, c, become(rows[before] != nil, rows[after] != nil), "", nil, emit)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"rowcast/cdc"
@@ -36,7 +37,8 @@ type rule struct {
 	where   *where // nil: every row
 	params  []Param
 	live    liveBindings
-	event   string // with placeholders; "": none
+	shapes  sync.Map // schema.table → *shapeHistory
+	event   string   // with placeholders; "": none
 	form    form
 	text    *text // with formText
 	before  bool
