@@ -24,11 +24,11 @@ func TestServeRefuses(t *testing.T) {
 			"missing privilege": {strings.Replace(fresh, `user = "rowcast"`, `user = "nobody"`, 1),
 				"privileges: 'nobody'@'%' lacks REPLICATION SLAVE, " + monitor + "; GRANT REPLICATION SLAVE, " + monitor + " ON *.* TO 'nobody'@'%'"},
 			"unknown table": {strings.Replace(fresh, "draft.picks", "draft.pick", 1),
-				`:9: table.name: there is no table pick in database draft, did you mean picks?, or the account may not SELECT from it`},
+				`:11: table.name: there is no table pick in database draft, did you mean picks?, or the account may not SELECT from it`},
 			"unknown database": {strings.Replace(fresh, "draft.picks", "darft.picks", 1),
-				`:9: table.name: there is no table in a database darft, did you mean draft?, or the account may not SELECT from it`},
+				`:11: table.name: there is no table in a database darft, did you mean draft?, or the account may not SELECT from it`},
 			"view": {strings.Replace(fresh, "draft.picks", "draft.v", 1),
-				`:9: table.name: draft.v is a view, and the binlog knows tables only; publish what it is made of`},
+				`:11: table.name: draft.v is a view, and the binlog knows tables only; publish what it is made of`},
 			"unknown column": {fresh + "columns = [\"id\", \"nmae\"]\n",
 				`table.columns: "nmae" is no column of draft.teams`},
 		} {
@@ -103,7 +103,7 @@ func TestServeWaitsForDatabase(t *testing.T) {
 			if strings.Contains(i.out.String(), "waiting for the database") {
 				return ""
 			}
-			return i.out.String()
+			return "so far: " + i.out.String()
 		})
 		if code, text := get(t, i.url+"/readyz"); code == 200 {
 			t.Errorf("ready without a database: %s", text)

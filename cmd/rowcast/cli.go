@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 )
@@ -42,6 +43,18 @@ type usageError struct{ error }
 // silent has been told already: only the exit code is left.
 var silent = errors.New("")
 
+// lockedWriter lets log lines and facts be written from several goroutines.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
 // exited carries kong's wish to exit, after --help.
 type exited int
 
@@ -56,6 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, env []str
 			code = int(wanted)
 		}
 	}()
+	stderr = &lockedWriter{w: stderr}
 	var cli commands
 	parser, err := kong.New(&cli,
 		kong.Name("rowcast"),

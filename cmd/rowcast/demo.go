@@ -60,23 +60,45 @@ func (d *demoCmd) Run(c *console) (err error) {
 	ctx, stop := context.WithCancel(c.ctx)
 	defer stop()
 	a := &app{conf: conf, facts: io.Discard, log: slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), drain: demoDrain}
-	picking := make(chan error, 1) // so that its end never waits for us
-	auto := false
+	shown := make(chan error, 1) // so that its end never waits for us
+	started := false
 	a.ready = func(a *app) {
-		d.banner(c.stdout, s, a)
-		if auto = d.Auto; auto {
-			go func() { picking <- pickOnAndOn(ctx, s, d.Every) }()
-		}
+		started = true
+		go func() {
+			err := d.show(ctx, c.stdout, s, a)
+			if err != nil {
+				stop()
+			}
+			shown <- err
+		}()
 	}
 	err = a.run(ctx)
 	stop()
-	if auto {
-		if pickErr := <-picking; err == nil {
-			err = pickErr
+	if started {
+		if showErr := <-shown; err == nil {
+			err = showErr
 		}
 	}
 	fmt.Fprintln(steps, "removing "+s.Dir())
 	return err
+}
+
+// show tells what there is to see, once it can be seen, and picks.
+func (d *demoCmd) show(ctx context.Context, out io.Writer, s *throwaway.Server, a *app) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !a.src.Status().Connected {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+	d.banner(out, s, a)
+	if !d.Auto {
+		return nil
+	}
+	return pickOnAndOn(ctx, s, d.Every)
 }
 
 func (d *demoCmd) flavor() throwaway.Flavor {

@@ -85,7 +85,7 @@ func pickOnAndOn(ctx context.Context, s *throwaway.Server, every time.Duration) 
 		err := s.Exec(
 			fmt.Sprintf("INSERT INTO draft.picks (round, team, player) VALUES (%d, '%s', '%s %s')", n/len(demoTeams)%7+1,
 				demoTeams[n%len(demoTeams)], demoFirst[next%len(demoFirst)], demoLast[next/len(demoFirst)]),
-			"DELETE FROM draft.picks WHERE id <= LAST_INSERT_ID() - 100",
+			"DELETE FROM draft.picks WHERE id + 100 <= LAST_INSERT_ID()",
 		)
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("insert a pick: %w", err)

@@ -7,6 +7,7 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,14 +25,14 @@ func TestDemo(t *testing.T) {
 				url = m[1]
 				return ""
 			}
-			return out.String()
+			return "so far: " + out.String()
 		})
 		events := subscribe(t, url+"/events/picks", "").wait(t, 3)
 		if row := events[0].row(t); row.Row["team"] == "" || row.Op != "insert" {
 			t.Errorf("%v", events)
 		}
 		// The command line that it shows works as it stands.
-		line := regexp.MustCompile(`SQL +(.*)\n`).FindStringSubmatch(out.String())[1]
+		line := regexp.MustCompile(`(?m)^  SQL +(.*)$`).FindStringSubmatch(out.String())[1]
 		sql := osexec.CommandContext(t.Context(), "sh", "-c", line)
 		sql.Stdin = strings.NewReader("INSERT INTO picks (round, team, player) VALUES (1, 'Oilers', 'Typed By-Hand');")
 		if text, err := sql.CombinedOutput(); err != nil {
@@ -39,7 +40,7 @@ func TestDemo(t *testing.T) {
 		}
 		c := subscribe(t, url+"/events/picks", events[0].id)
 		c.until(t, "the row", func() bool {
-			return strings.Contains(c.events[max(0, len(c.events)-1)].data, "Typed By-Hand")
+			return slices.ContainsFunc(c.events, func(e sseEvent) bool { return strings.Contains(e.data, "Typed By-Hand") })
 		})
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
@@ -89,7 +90,7 @@ func TestDemoKilled(t *testing.T) {
 				if strings.Contains(out.String(), step) {
 					return ""
 				}
-				return out.String()
+				return "so far: " + out.String()
 			})
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)

@@ -133,7 +133,7 @@ func launchFile(t testing.TB, file string) *instance {
 			i.url, i.admin = m[1], m[2]
 			return ""
 		}
-		return i.out.String()
+		return "so far: " + i.out.String()
 	})
 	return i
 }
@@ -145,7 +145,7 @@ func (i *instance) ready(t testing.TB) *instance {
 	t.Helper()
 	poll(t, "rowcast to be ready", func() string {
 		if code, text := get(t, i.url+"/readyz"); code != http.StatusOK {
-			return text
+			return "it says: " + text
 		}
 		return ""
 	})

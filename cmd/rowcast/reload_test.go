@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,11 +19,11 @@ func streamsAre(t testing.TB, i *instance, names ...string) {
 	poll(t, "streams "+strings.Join(names, ", "), func() string {
 		_, text := get(t, i.url+"/streams")
 		if strings.Count(text, `"name":"`)-strings.Count(text, `"params"`) < len(names) {
-			return text
+			return "it says: " + text
 		}
 		for _, name := range names {
 			if !strings.Contains(text, `"name":"`+name+`"`) {
-				return text
+				return "it says: " + text
 			}
 		}
 		return ""
@@ -68,7 +65,7 @@ func TestReload(t *testing.T) {
 			replaceFile(t, i.file, text)
 			poll(t, "the mistake to be told", func() string {
 				if _, text := get(t, i.url+"/readyz"); !strings.Contains(text, want) {
-					return text
+					return "it says: " + text
 				}
 				return ""
 			})
@@ -79,10 +76,10 @@ func TestReload(t *testing.T) {
 		replaceFile(t, i.file, base+"columns = [\"player\"]\n")
 		poll(t, "the reload", func() string {
 			if _, text := get(t, i.url+"/readyz"); strings.Contains(text, "table.") {
-				return text
+				return "it says: " + text
 			}
 			if _, text := get(t, i.url+"/streams"); strings.Contains(text, "teams") {
-				return text
+				return "it says: " + text
 			}
 			return ""
 		})
@@ -174,58 +171,5 @@ func TestWatch(t *testing.T) {
 	case <-late.changed:
 	case <-time.After(testPatience):
 		t.Fatal("a change before the watch was not noticed")
-	}
-}
-
-// The signals, sent to a process: HUP reloads, TERM drains.
-func TestSignals(t *testing.T) {
-	s := draft(t, throwaway.MariaDB)
-	one := configFor(s, "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\n")
-	file := writeConfig(t, one)
-	out := &syncBuffer{}
-	cmd := osexec.Command(os.Args[0], "serve", "--config", file)
-	cmd.Env = append(os.Environ(), asMain+"=1")
-	cmd.Stderr = out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	i := &instance{out: out, file: file}
-	ended := make(chan error, 1) // so that the wait never waits for us
-	go func() { ended <- cmd.Wait() }()
-	poll(t, "rowcast to listen", func() string {
-		if m := listening.FindStringSubmatch(out.String()); m != nil {
-			i.url = m[1]
-			return ""
-		}
-		return out.String()
-	})
-	i.ready(t)
-	c := subscribe(t, i.url+"/events/picks", "").begun(t)
-	insertPick(t, s, 1, "p0")
-	c.wait(t, 1)
-	before := strings.Count(out.String(), "config reloaded")
-	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	poll(t, "the reload", func() string {
-		if strings.Count(out.String(), "config reloaded") > before {
-			return ""
-		}
-		return out.String()
-	})
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	c.until(t, "the end", func() bool { return c.ended })
-	if err := <-ended; err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if c.err != nil {
-		t.Errorf("the response was cut: %v", c.err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.retry == "" || !bytes.ContainsAny([]byte(c.retry), "0123456789") {
-		t.Errorf("retry %q", c.retry)
 	}
 }
