@@ -33,8 +33,10 @@ type Encoder struct {
 	last   cdc.Position // its newest change
 	failed map[int]string
 	resets map[int]bool // streams of this group that have their reset
+	ids    cdc.IDs
 	slab   []byte
 	frames []Frame
+	reuse  bool        // frames are gone once they were handed over
 	emit   Emit        // bound once, so that a change costs no closure
 	change *cdc.Change // what emit is about
 	err    error       // of frame, within one Render
@@ -42,9 +44,12 @@ type Encoder struct {
 }
 
 // NewEncoder makes an encoder that hands each frame to frame and each checkpoint
-// to checkpoint (which may be nil). A frame's bytes stay valid.
+// to checkpoint (which may be nil). A frame and its bytes are valid only until
+// frame returns.
 func NewEncoder(r Renderer, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
-	return newEncoder(newCatalog(r), log, frame, checkpoint)
+	e := newEncoder(newCatalog(r), log, frame, checkpoint)
+	e.reuse = true
+	return e
 }
 
 func newEncoder(c *catalog, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
@@ -124,6 +129,9 @@ func (e *Encoder) take(stream int, op cdc.Op, event string, data []byte, key str
 
 // hand gives the frame a lasting place.
 func (e *Encoder) hand(f Frame) error {
+	if e.reuse {
+		e.frames = e.frames[:0]
+	}
 	if len(e.frames) == cap(e.frames) {
 		e.frames = make([]Frame, 0, slabFrames)
 	}
@@ -134,11 +142,14 @@ func (e *Encoder) hand(f Frame) error {
 // encode cuts a block from the slab: one allocation for many frames.
 func (e *Encoder) encode(pos cdc.Position, event string, data []byte) []byte {
 	need := len(data) + len(event) + 128
+	if e.reuse {
+		e.slab = e.slab[:0]
+	}
 	if cap(e.slab)-len(e.slab) < need {
 		e.slab = make([]byte, 0, max(slabBytes, need))
 	}
 	start := len(e.slab)
-	full := appendBlock(e.slab, pos, event, data)
+	full := appendBlock(e.slab, &e.ids, pos, event, data)
 	if cap(full) == cap(e.slab) { // else it outgrew the slab (many data lines) and lives on its own
 		e.slab = full
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,18 @@ import (
 	"rowcast/cdc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// childEnv makes the test binary the client process of a benchmark.
+const childEnv = "ROWCAST_BENCH_CLIENTS"
+
+var benchChild func(spec string)
+
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(childEnv); spec != "" {
+		benchChild(spec)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // row is one scripted change of table t with value v.
 type row struct{ table, value string }
@@ -275,6 +287,7 @@ func (f *fakeSource) play(ctx context.Context, g scripted, h cdc.Handler) error 
 type fakeRenderer struct {
 	tables []string
 	prefix string // of the data, to tell configs apart
+	open   bool   // takes team as a parameter that chooses nothing
 }
 
 func (r fakeRenderer) Streams() (infos []Info) {
@@ -282,6 +295,9 @@ func (r fakeRenderer) Streams() (infos []Info) {
 		info := Info{Name: strings.TrimSuffix(t, "?"), Table: "db." + t, Ops: []string{"insert", "update"}}
 		if strings.HasSuffix(t, "?") {
 			info.Params = []Param{{Name: "team", Required: true}, {Name: "min", Default: ""}}
+		}
+		if r.open {
+			info.Params = []Param{{Name: "team"}}
 		}
 		infos = append(infos, info)
 	}

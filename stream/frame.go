@@ -51,9 +51,9 @@ const frameOverhead = 160 // unsafe.Sizeof(Frame{}) and a tag
 
 // appendBlock encodes one event. The id comes from a Position and can't hold a
 // line break; event and data are attacker's input: names and values of a database.
-func appendBlock(b []byte, pos cdc.Position, event string, data []byte) []byte {
+func appendBlock(b []byte, ids *cdc.IDs, pos cdc.Position, event string, data []byte) []byte {
 	b = append(b, "id: "...)
-	b = pos.Append(b)
+	b = ids.Append(b, pos)
 	b = append(b, '\n')
 	if event != "" {
 		b = append(b, "event: "...)
@@ -107,7 +107,7 @@ func appendReset(b []byte, pos cdc.Position, reason, lastID, message string) []b
 		LastID string `json:"lastEventId"`
 		Text   string `json:"message"`
 	}{reason, lastID, message})
-	return appendBlock(b, pos, "reset", data)
+	return appendBlock(b, &cdc.IDs{}, pos, "reset", data)
 }
 
 // parseBlock reads a block that this package wrote; event is "message" where
