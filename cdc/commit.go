@@ -176,32 +176,35 @@ func (r *reader) deliver(ctx context.Context, h heldRows, body []byte, d *direct
 	if err != nil {
 		return r.undecodable(h, d.as, err)
 	}
-	c := Change{Table: t, Time: d.time, Op: rows.op}
-	switch c.Op {
-	case Insert:
-		c.After = &r.after
-	case Update:
-		c.Before, c.After = &r.before, &r.after
-	case Delete:
+	c := &r.change
+	*c = Change{Pos: d.as.change(h.event, 0), Table: t, Time: d.time, Op: rows.op}
+	if c.Op != Insert {
 		c.Before = &r.before
 	}
-	for row := uint32(0); ; row++ {
+	if c.Op != Delete {
+		c.After = &r.after
+	}
+	return r.each(&rows, c, func(err error) error { return r.undecodable(h, d.as, err) })
+}
+
+// each hands over the changes of one rows event behind cur, and moves cur over them.
+func (r *reader) each(rows *rowsEvent, c *Change, undecodable func(error) error) error {
+	again := c.Pos.Compare(r.cur) <= 0 // some of them were handed over before the connection broke
+	for {
 		ok, err := rows.next(&r.before, &r.after)
 		if err != nil {
-			return r.undecodable(h, d.as, err)
+			return undecodable(err)
 		}
 		if !ok {
 			return nil
 		}
-		pos := d.as.change(h.event, row)
-		if pos.Compare(r.cur) <= 0 {
-			continue
+		if !again || c.Pos.Compare(r.cur) > 0 {
+			if err := r.h.Change(c); err != nil {
+				return err
+			}
+			r.cur = c.Pos
 		}
-		c.Pos = pos
-		if err := r.h.Change(&c); err != nil {
-			return err
-		}
-		r.cur = pos
+		c.Pos.row++
 	}
 }
 

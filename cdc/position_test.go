@@ -131,3 +131,21 @@ func FuzzParsePosition(f *testing.F) {
 		}
 	})
 }
+
+// TestIDs: what is written from memory is what Append writes.
+func TestIDs(t *testing.T) {
+	var w IDs
+	for _, id := range []string{
+		"binlog.000042/15795~67a1f3b2", "binlog.000042/15873/0.0~67a1f3b2", "binlog.000042/15873/0.1~67a1f3b2",
+		"binlog.000042/15873/0.4294967295~67a1f3b2", "binlog.000042/15873/1.0~67a1f3b2", "binlog.000042/15873/1.7",
+		"binlog.000043/15873/1.7", "binlog.000043/15873", "binlog.000043/15874/1.7~00000001", "binlog.000043/15874/1.8~00000002",
+	} {
+		p, err := ParsePosition(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(w.Append([]byte("x"), p)); got != "x"+id {
+			t.Errorf("%s was written as %s", id, got)
+		}
+	}
+}

@@ -42,6 +42,7 @@ type reader struct {
 	before   Image
 	after    Image
 	inflater inflater
+	change   Change // the one that is handed over
 	direct   *direct
 }
 
