@@ -142,7 +142,7 @@ func loadCharset(name string) *charset {
 		b = b[n:]
 		cs := &charset{name: set, kind: csTable, maxLen: 1}
 		for range next() {
-			cs.readTable(next)
+			cs.readTable(next, set == name)
 		}
 		if set == name {
 			return cs
@@ -151,28 +151,12 @@ func loadCharset(name string) *charset {
 	return nil
 }
 
-func (cs *charset) readTable(next func() uint64) {
+// readTable reads one table, and keeps it if it is of the set that is wanted.
+func (cs *charset) readTable(next func() uint64, keep bool) {
+	set := func(int, rune) {}
 	width := int(next())
-	var set func(code int, r rune)
-	switch width {
-	case 1:
-		cs.one = new([256]rune)
-		for i := range cs.one {
-			cs.one[i] = -1
-		}
-		set = func(code int, r rune) { cs.one[code] = r }
-	case 2:
-		cs.two = make([]uint16, 1<<16)
-		set = func(code int, r rune) { cs.two[code] = uint16(r) }
-	case 3:
-		cs.three = make([]uint16, 1<<16)
-		set = func(code int, r rune) { cs.three[code] = uint16(r) }
-	case 4:
-		cs.four = make([]uint16, 39420)
-		set = func(code int, r rune) { cs.four[code] = uint16(r) }
-	}
-	if width > 1 {
-		cs.kind, cs.maxLen = csMulti, width
+	if keep {
+		set = cs.makeTable(width)
 	}
 	code, r := 0, rune(0)
 	for range next() {
@@ -184,4 +168,27 @@ func (cs *charset) readTable(next func() uint64) {
 			code++
 		}
 	}
+}
+
+// makeTable returns what puts a character into the new table.
+func (cs *charset) makeTable(width int) func(code int, r rune) {
+	if width > 1 {
+		cs.kind, cs.maxLen = csMulti, width
+	}
+	switch width {
+	case 1:
+		cs.one = new([256]rune)
+		for i := range cs.one {
+			cs.one[i] = -1
+		}
+		return func(code int, r rune) { cs.one[code] = r }
+	case 2:
+		cs.two = make([]uint16, 1<<16)
+		return func(code int, r rune) { cs.two[code] = uint16(r) }
+	case 3:
+		cs.three = make([]uint16, 1<<16)
+		return func(code int, r rune) { cs.three[code] = uint16(r) }
+	}
+	cs.four = make([]uint16, 39420) // up to 0x8431A439, where the BMP ends
+	return func(code int, r rune) { cs.four[code] = uint16(r) }
 }

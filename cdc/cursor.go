@@ -92,4 +92,3 @@ func uintBE(b []byte) (v uint64) {
 	}
 	return v
 }
-

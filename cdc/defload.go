@@ -224,4 +224,3 @@ func unescape(c byte) byte {
 	}
 	return c
 }
-

@@ -103,38 +103,41 @@ func (im *Image) read(t *Table, rc *rowColumns, b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: the row is cut short", ErrCorrupt)
 	}
 	nulls := b[:nullBytes]
-	full := rc.count == len(t.plans)
-	at, nth := nullBytes, 0
-	for i := range im.cells {
-		if !full && rc.bits[i>>3]&(1<<(i&7)) == 0 {
-			im.cells[i] = cell{n: cellAbsent}
+	walks := t.walks
+	cells := im.cells[:len(walks)]
+	full := rc.count == len(walks)
+	at, nth := nullBytes, uint(0)
+	for i, w := range walks {
+		if !full && rc.bits[i>>3]>>(uint(i)&7)&1 == 0 {
+			cells[i] = cell{n: cellAbsent}
 			continue
 		}
-		null := nulls[nth>>3]&(1<<(nth&7)) != 0
+		null := nulls[nth>>3]>>(nth&7)&1 != 0
 		nth++
 		if null {
-			im.cells[i] = cell{n: cellNull}
+			cells[i] = cell{n: cellNull}
 			continue
 		}
-		size := int(t.walks[i].size)
-		if w := int(t.walks[i].prefix); w != walkFixed {
-			if w > len(b)-at {
+		size, left := int(w.size), len(b)-at
+		if w.prefix != walkFixed {
+			n := int(w.prefix)
+			if n > left {
 				return nil, im.short(i)
 			}
-			switch w {
+			switch n {
 			case 1:
 				size = int(b[at])
 			case 2:
 				size = int(binary.LittleEndian.Uint16(b[at:]))
 			default:
-				size = int(uintLE(b[at : at+w]))
+				size = int(uintLE(b[at : at+n]))
 			}
-			at += w
+			at, left = at+n, left-n
 		}
-		if size > len(b)-at {
+		if size > left {
 			return nil, im.short(i)
 		}
-		im.cells[i] = cell{off: uint32(at), n: uint32(size)}
+		cells[i] = cell{off: uint32(at), n: uint32(size)}
 		at += size
 	}
 	return b[at:], nil

@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -260,7 +261,7 @@ func unquoteJSON(s string) (string, int, bool) {
 			i++
 		case '"':
 			var key string
-			if err := unmarshalString(s[:i+1], &key); err != nil {
+			if err := json.Unmarshal([]byte(s[:i+1]), &key); err != nil {
 				return "", 0, false
 			}
 			return key, i + 1, true

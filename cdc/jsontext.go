@@ -2,8 +2,6 @@ package cdc
 
 import "encoding/json"
 
-func unmarshalString(s string, to *string) error { return json.Unmarshal([]byte(s), to) }
-
 // appendJSONText adds a JSON document that MariaDB keeps as text: as it is, save
 // for line breaks between its parts. A text that is no valid document is a string.
 func (p *plan) appendJSONText(dst, b []byte) []byte {

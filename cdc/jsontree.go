@@ -127,4 +127,3 @@ func (t *jsonTree) value(i int) (typ byte, b []byte, err error) {
 	}
 	return typ, t.b[off:], nil
 }
-

@@ -201,4 +201,3 @@ func (p plan) text(c *Column) plan {
 	}
 	return p
 }
-

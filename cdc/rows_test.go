@@ -192,3 +192,22 @@ func TestGeneratedAndInvisible(t *testing.T) {
 		}
 	})
 }
+
+// TestServerMadeColumns: keys that servers make, hidden columns of indexes, and partitions.
+func TestServerMadeColumns(t *testing.T) {
+	for _, metadata := range []string{"FULL", "MINIMAL"} {
+		s := throwaway.Test(t, throwaway.MySQL, "--binlog-row-metadata="+metadata)
+		mustExec(t, s, "CREATE DATABASE d", "CREATE TABLE d.f (id INT PRIMARY KEY, j JSON, INDEX ((id + 5)), INDEX ((CAST(j AS UNSIGNED ARRAY))), INDEX ((CONCAT('x', id))))",
+			"INSERT INTO d.f VALUES (1, '[1, 2]')", "UPDATE d.f SET j = '[3]'",
+			"SET SESSION sql_generate_invisible_primary_key = ON", "CREATE TABLE d.g (a INT)", "INSERT INTO d.g VALUES (7)",
+			"CREATE TABLE d.p (id INT PRIMARY KEY, a INT) PARTITION BY HASH (id) PARTITIONS 3", "INSERT INTO d.p VALUES (1, 1), (2, 2)", "UPDATE d.p SET id = id + 2 WHERE id = 2", "DELETE FROM d.p")
+		rows := logged(t, s, "d", definer(t, s, "d"))
+		wantLogged(t, rows, `insert + id=1 j=[1,2]`, `update - id=1 j=[1,2] + id=1 j=[3]`, `insert + my_row_id=1 a=7`,
+			`insert + id=1 a=1`, `insert + id=2 a=2`, `update - id=2 a=2 + id=4 a=2`, `delete - id=1 a=1`, `delete - id=4 a=2`)
+		for _, row := range rows {
+			if len(row.table.Key) != 1 || row.table.Key[0] != 0 {
+				t.Errorf("%s: key %v", row.table, row.table.Key)
+			}
+		}
+	}
+}
