@@ -86,6 +86,7 @@ func (l *leaf) down(c *sqlparser.Cursor) bool {
 	case *sqlparser.ComparisonExpr:
 		l.comparison(n)
 	case *sqlparser.BetweenExpr:
+		l.alike("BETWEEN", n.Left, n.From, n.To)
 		n.From, n.To = l.beside(n.Left, n.From), l.beside(n.Left, n.To)
 		if l.isJSON(n.Left) {
 			l.fail("BETWEEN on JSON is not supported; write >= and <=")
@@ -147,6 +148,9 @@ func (l *leaf) comparison(n *sqlparser.ComparisonExpr) {
 			l.fail("IN on JSON is not supported; write = and OR")
 		}
 		if list, ok := n.Right.(sqlparser.ValTuple); ok {
+			if _, row := n.Left.(sqlparser.ValTuple); !row && l.kind(n.Left) != numberKind {
+				l.alike("IN", append([]sqlparser.Expr{n.Left}, list...)...)
+			}
 			for i := range list {
 				list[i] = l.beside(n.Left, list[i])
 			}
@@ -182,8 +186,19 @@ func (l *leaf) pattern(n *sqlparser.ComparisonExpr) {
 
 // beside is e as it is compared with the column that other is, if it is one.
 func (l *leaf) beside(other, e sqlparser.Expr) sqlparser.Expr {
+	if row, ok := other.(sqlparser.ValTuple); ok {
+		if values, ok := e.(sqlparser.ValTuple); ok && len(row) == len(values) {
+			for i := range row {
+				values[i] = l.beside(row[i], values[i])
+			}
+		}
+		return e
+	}
 	o := l.operand(other)
 	if o == nil {
+		if a, b := l.kind(other), l.kind(e); !goTogether(a, b) {
+			l.fail("a comparison of different types is not supported; make them alike with CAST")
+		}
 		return e
 	}
 	switch n := e.(type) {
@@ -207,6 +222,12 @@ func (l *leaf) beside(other, e sqlparser.Expr) sqlparser.Expr {
 	return l.unlike(o, e)
 }
 
+// textAndTime: as a literal a text becomes a TIME, otherwise TIME becomes a text,
+// or both a third, by server.
+func (o *operand) textAndTime(k kind) bool {
+	return o.kind() == timeKind && k == textKind || o.kind() == textKind && k == timeKind
+}
+
 // asTime makes a text beside a TIME one: evalengine would compare texts.
 func asTime(o *operand, v sqlparser.Expr) sqlparser.Expr {
 	if lit, ok := v.(*sqlparser.Literal); ok && o.class == timeofday && lit.Type == sqlparser.StrVal {
@@ -226,10 +247,14 @@ func (l *leaf) unlike(o *operand, e sqlparser.Expr) sqlparser.Expr {
 		l.fail("column %s is %s: compare it with a decimal number", o.name, o.decl)
 	case o.checkYear(lit) != nil:
 		l.fail("%s", o.checkYear(lit))
-	case p != nil && (o.class == timeofday) != (p.class == timeofday):
-		l.fail("columns %s (%s) and %s (%s) are of different kinds", o.name, o.decl, p.name, p.decl)
-	case o.class == document && lit != nil && lit.Type == sqlparser.HexVal:
-		l.fail("column %s is %s: compare it with a text or a number", o.name, o.decl)
+	case o.year && lit != nil && lit.Type != sqlparser.IntVal:
+		l.fail("column %s is %s: compare it with a year of four digits", o.name, o.decl)
+	case !goTogether(o.kind(), l.kind(e)) && !(o.bit && lit != nil), lit == nil && o.textAndTime(l.kind(e)):
+		what := "that"
+		if p != nil {
+			what = p.name + " (" + p.decl + ")"
+		}
+		l.fail("column %s (%s) and %s are of different types; make them alike with CAST", o.name, o.decl, what)
 	}
 	return e
 }

@@ -20,6 +20,12 @@ func (l *leaf) column(n *sqlparser.ColName, parent sqlparser.SQLNode) {
 		l.fail("column %s is %s, of which where can only tell IS NULL and IS NOT NULL", o.name, o.decl)
 	case o.listing && numericPlace(parent):
 		l.fail("column %s is %s: compare it with its labels", o.name, o.decl)
+	case (o.bit || o.year || o.single) && !arithmetic(parent):
+		l.fail("column %s is %s, which is not supported there; CAST it to SIGNED or DOUBLE", o.name, o.decl)
+	case o.class == octets && notBinary(parent):
+		l.fail("column %s is %s, which is not supported there", o.name, o.decl)
+	case !o.fitsFunction(parent):
+		l.fail("column %s is %s, not what that function takes", o.name, o.decl)
 	case o.class == address:
 		l.address(o, parent)
 	case (o.class == date || o.class == datetime) && !comparedOnly(parent):
@@ -40,8 +46,7 @@ func comparedOnly(parent sqlparser.SQLNode) bool {
 // numericPlace tells whether a label would be taken for its number there.
 func numericPlace(parent sqlparser.SQLNode) bool {
 	switch n := parent.(type) {
-	case *sqlparser.ComparisonExpr, *sqlparser.BetweenExpr, *sqlparser.IsExpr, *sqlparser.CollateExpr, sqlparser.ValTuple,
-		*sqlparser.CaseExpr, *sqlparser.When, *sqlparser.TrimFuncExpr, *sqlparser.SubstrExpr, *sqlparser.LocateExpr, *sqlparser.InsertExpr,
+	case *sqlparser.ComparisonExpr, *sqlparser.BetweenExpr, *sqlparser.CollateExpr, *sqlparser.CaseExpr, *sqlparser.When, *sqlparser.TrimFuncExpr, *sqlparser.SubstrExpr, *sqlparser.LocateExpr, *sqlparser.InsertExpr,
 		*sqlparser.RegexpLikeExpr:
 		return false
 	case *sqlparser.FuncExpr:
@@ -50,6 +55,62 @@ func numericPlace(parent sqlparser.SQLNode) bool {
 			"left", "right", "replace", "reverse", "instr", "coalesce", "ifnull":
 			return false
 		}
+	}
+	return true
+}
+
+// arithmetic tells whether a column is taken as a number there. BIT, YEAR and
+// FLOAT have a text form that is not the number's.
+func arithmetic(parent sqlparser.SQLNode) bool {
+	switch n := parent.(type) {
+	case nil, *sqlparser.ComparisonExpr, *sqlparser.BetweenExpr, sqlparser.ValTuple, *sqlparser.BinaryExpr, *sqlparser.UnaryExpr,
+		*sqlparser.CaseExpr, *sqlparser.When, *sqlparser.NotExpr, *sqlparser.IsExpr, *sqlparser.AndExpr, *sqlparser.OrExpr, *sqlparser.XorExpr:
+		return true
+	case *sqlparser.CastExpr:
+		return castKind(n.Type) == numberKind
+	case *sqlparser.ConvertExpr:
+		return castKind(n.Type) == numberKind
+	case *sqlparser.FuncExpr:
+		return numberFunctions[n.Name.Lowered()]
+	}
+	return false
+}
+
+// numberFunctions take numbers.
+var numberFunctions = words(`abs acos asin atan atan2 bit_count ceil ceiling coalesce cos cot degrees exp floor greatest if ifnull isnull
+	least ln log log10 log2 mod nullif pi pow power radians round sign sin sqrt tan truncate`)
+
+func notBinary(parent sqlparser.SQLNode) bool {
+	switch n := parent.(type) {
+	case *sqlparser.CastExpr:
+		return strings.EqualFold(n.Type.Type, "char")
+	case *sqlparser.ConvertExpr:
+		return strings.EqualFold(n.Type.Type, "char")
+	case *sqlparser.FuncExpr:
+		return n.Name.Lowered() == "bit_count"
+	case *sqlparser.BinaryExpr, *sqlparser.UnaryExpr:
+		return true
+	}
+	return false
+}
+
+var (
+	takeDates = words(`date date_format datediff day dayofmonth dayofweek dayofyear last_day month monthname quarter to_days to_seconds
+		week weekday weekofyear year yearweek`)
+	takeTimes = words(`hour minute second microsecond time time_to_sec`)
+)
+
+// fitsFunction: each server makes a date of a number in its own way.
+func (o *operand) fitsFunction(parent sqlparser.SQLNode) bool {
+	f, ok := parent.(*sqlparser.FuncExpr)
+	if !ok {
+		return true
+	}
+	switch name, k := f.Name.Lowered(), o.kind(); {
+	case takeDates[name]:
+		return k == dateKind || k == textKind || name == "week" && k == numberKind
+	case takeTimes[name]:
+		return k == dateKind || k == timeKind || k == textKind
 	}
 	return true
 }
@@ -109,6 +170,7 @@ func (l *leaf) function(n *sqlparser.FuncExpr) {
 // another is not.
 func (l *leaf) branches(name string, args []sqlparser.Expr) {
 	var temporal *operand
+	l.alike(strings.ToUpper(name), args...)
 	for _, e := range args {
 		if l.isJSON(e) {
 			l.fail("%s on JSON is not supported; take a text or a number out of it with ->>", strings.ToUpper(name))
