@@ -99,8 +99,12 @@ func (e *Encoder) Begin(at cdc.Position) error {
 	return nil
 }
 
-// Wants implements cdc.Handler.
-func (e *Encoder) Wants(schema, table []byte) bool { return e.catalog.Wants(schema, table) }
+// Wants implements cdc.Handler. A source may also ask before the first group.
+func (e *Encoder) Wants(schema, table []byte) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.catalog.Wants(schema, table)
+}
 
 // Change implements cdc.Handler.
 func (e *Encoder) Change(c *cdc.Change) error {

@@ -288,6 +288,7 @@ type fakeRenderer struct {
 	tables []string
 	prefix string // of the data, to tell configs apart
 	open   bool   // takes team as a parameter that chooses nothing
+	same   bool   // every value of team gets every row, in a group of its own
 }
 
 func (r fakeRenderer) Streams() (infos []Info) {
@@ -356,12 +357,21 @@ func (b fakeBinding) Key() string        { return b.team }
 func (b fakeBinding) Match(tag any) bool { return tag.(string) >= b.team+":"+b.min }
 func (b fakeBinding) ID() string         { return b.team + "/" + b.min }
 
+type sameBinding struct{ team string }
+
+func (b sameBinding) Key() string    { return "" }
+func (b sameBinding) Match(any) bool { return true }
+func (b sameBinding) ID() string     { return b.team }
+
 func (r fakeRenderer) Bind(i int, params map[string]string) (Binding, error) {
 	if !strings.HasSuffix(r.tables[i], "?") {
 		return nil, nil
 	}
 	if params["team"] == "" {
 		return nil, errors.New("parameter team is required: ?team=…")
+	}
+	if r.same {
+		return sameBinding{params["team"]}, nil
 	}
 	return fakeBinding{params["team"], params["min"]}, nil
 }

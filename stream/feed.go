@@ -8,8 +8,8 @@ import (
 	"rowcast/cdc"
 )
 
-// pieceBytes is how much of one group becomes visible at once. A smaller group
-// appears whole.
+// pieceBytes is how much of one group becomes visible at once, at most: a log has
+// room for several pieces. A smaller group appears whole.
 const pieceBytes = 1 << 20
 
 // feed is Source → Renderer → Log. The live feed and the lanes are feeds.
@@ -34,7 +34,7 @@ func newFeed(c *catalog, limit int64, logger *slog.Logger) *feed {
 // add takes a frame of the group under way. Frames of one position stay in one
 // piece: a cursor that moves between logs compares positions.
 func (f *feed) add(fr *Frame) error {
-	if n := len(f.pending); f.bytes >= pieceBytes && fr.Pos.Compare(f.pending[n-1].Pos) != 0 {
+	if n := len(f.pending); f.bytes >= min(pieceBytes, f.log.limit/8) && fr.Pos.Compare(f.pending[n-1].Pos) != 0 {
 		if err := f.flush(cdc.Position{}, time.Time{}); err != nil {
 			return err
 		}

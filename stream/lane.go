@@ -14,12 +14,16 @@ const (
 	// laneGather is how long a new lane waits for others that need one: after a
 	// restart clients come in a herd, and it starts at the oldest of them.
 	laneGather = 50 * time.Millisecond
+	// laneEnding is how long a client waits for a lane that is ending.
+	laneEnding = time.Second
 	// laneLinger is how long readers may take what a lane that ended has left.
 	laneLinger = 30 * time.Second
 	// laneStall ends a lane that the source has stopped feeding.
 	laneStall = 60 * time.Second
-	// laneBytes is how much of the binlog a lane reads while others have none.
+	// A lane ends after so much of the binlog, or so long, if others were refused
+	// one in the meantime: its clients come back and queue up behind them.
 	laneBytes = 1 << 30
+	laneTime  = 10 * time.Second
 	// laneNear: a lane this far before a position is joined even if another lane is free.
 	laneNear = 256 << 20
 	// laneWindow bounds a lane's Log, beside history/4.
@@ -40,6 +44,7 @@ var (
 type lane struct {
 	*feed
 	lanes  *lanes
+	opened time.Time
 	from   cdc.Position // the oldest that is wanted; fixed once started
 	cancel context.CancelCauseFunc
 
@@ -67,28 +72,45 @@ type lanes struct {
 	max    int
 	window int64
 
-	mu     sync.Mutex
-	active []*lane
-	wg     sync.WaitGroup // of running lanes
-	ctx    context.Context
+	mu      sync.Mutex
+	active  []*lane
+	refused time.Time      // when somebody last found no lane
+	wg      sync.WaitGroup // of running lanes
+	ctx     context.Context
 }
 
-// join gives the cursor a lane for a position below the live log's floor.
-func (m *lanes) join(c *cursor, pos cdc.Position, buf []byte) ([]byte, error) {
+// join gives the cursor a lane for a position below the live log's floor. A lane
+// that is about to end is waited for.
+func (m *lanes) join(ctx context.Context, c *cursor, pos cdc.Position, buf []byte) ([]byte, error) {
+	for begin := time.Now(); ; {
+		l, p, ending := m.tryJoin(c, pos)
+		if l != nil {
+			return c.attach(l.log, l, p, pos, buf)
+		}
+		if !ending || time.Since(begin) > laneEnding || pause(ctx, laneGather) != nil {
+			return buf, later{"every replay lane is taken"}
+		}
+	}
+}
+
+func (m *lanes) tryJoin(c *cursor, pos cdc.Position) (l *lane, p place, ending bool) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	if c.lane != nil {
 		m.drop(c)
 	}
-	l, p := m.choose(pos)
-	if l == nil {
-		m.mu.Unlock()
-		return buf, later{"every replay lane is taken"}
+	if l, p = m.choose(pos); l != nil {
+		c.lane, c.reader = l, &reader{start: pos}
+		l.readers[c] = c.reader
+		return l, p, false
 	}
-	c.reader = &reader{start: pos}
-	l.readers[c] = c.reader
-	c.lane = l
-	m.mu.Unlock()
-	return c.attach(l.log, l, p, pos, buf)
+	for _, l := range m.active {
+		ending = ending || l.dead && len(l.readers) == 0
+	}
+	if !ending {
+		m.refused = time.Now()
+	}
+	return nil, place{}, ending
 }
 
 // choose finds or starts a lane, under mu: one that holds the position; one that
@@ -141,7 +163,7 @@ func (l *Log) headNow() cdc.Position {
 func (m *lanes) open(pos cdc.Position) *lane {
 	catalog, _ := m.server.live.log.current()
 	ctx, cancel := context.WithCancelCause(m.ctx)
-	l := &lane{feed: newFeed(catalog, m.window, m.server.logger), lanes: m, from: pos, cancel: cancel, readers: map[*cursor]*reader{}}
+	l := &lane{feed: newFeed(catalog, m.window, m.server.logger), lanes: m, opened: time.Now(), from: pos, cancel: cancel, readers: map[*cursor]*reader{}}
 	l.ctx, l.pace, l.reached = ctx, l.wait, l.check
 	l.losses = m.server.live.log.find(cdc.Position{}).losses
 	m.active = append(m.active, l)
@@ -255,12 +277,17 @@ func (l *lane) check(p cdc.Position, bytes int64) error {
 		l.read += int64(p.Offset()) - int64(l.last.Offset())
 	}
 	l.last = p
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if l.read > laneBytes && len(m.active) >= m.max {
+	if l.read > laneBytes && l.overdue() {
 		return errBudget
 	}
 	return nil
+}
+
+// overdue tells whether others want the lane's slot, and it had its time.
+func (l *lane) overdue() bool {
+	l.lanes.mu.Lock()
+	defer l.lanes.mu.Unlock()
+	return time.Since(l.opened) > laneTime && time.Since(l.lanes.refused) < laneTime
 }
 
 // wait keeps the lane near its fastest reader, so that frames are still there
@@ -277,6 +304,9 @@ func (l *lane) wait(ctx context.Context) error {
 		if waiting && time.Since(begin) > time.Second {
 			l.rushing = total + l.lanes.window/2
 			return nil
+		}
+		if l.overdue() {
+			return errBudget // slow readers must not hold a slot that others wait for
 		}
 		l.seen()
 		if err := pause(ctx, pacePoll); err != nil {

@@ -52,7 +52,7 @@ func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []
 	case foreign:
 		return buf, loss{"foreign", textForeign}
 	case below:
-		return s.lanes.join(c, pos, buf)
+		return s.lanes.join(ctx, c, pos, buf)
 	case above:
 		now, err := s.now.get(ctx, s.source)
 		switch {

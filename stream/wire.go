@@ -42,7 +42,12 @@ func (h httpWire) send(b []byte) error {
 	if _, err := h.w.Write(b[room:]); err != nil {
 		return err
 	}
-	return h.rc.Flush()
+	if err := h.rc.Flush(); err != nil {
+		return err
+	}
+	// HTTP/2 resets a stream when its deadline passes, also while nothing is written.
+	_ = h.rc.SetWriteDeadline(time.Time{})
+	return nil
 }
 
 func (h httpWire) end(b []byte) error { return h.send(b) }
