@@ -34,7 +34,7 @@ func (p *printer) fail(err error) error {
 	for _, e := range flatten(err) {
 		p.line(cdc.Fail, e.Error())
 	}
-	return silent
+	return errTold
 }
 
 func (ch *checkCmd) Run(c *console) error {
@@ -67,7 +67,7 @@ func (ch *checkCmd) Run(c *console) error {
 		p.verdict(v)
 	}
 	if p.failed {
-		return silent
+		return errTold
 	}
 	return nil
 }

@@ -40,8 +40,8 @@ type console struct {
 // usageError is a command line that can't be meant.
 type usageError struct{ error }
 
-// silent has been told already: only the exit code is left.
-var silent = errors.New("")
+// errTold has been told already: only the exit code is left.
+var errTold = errors.New("")
 
 // lockedWriter lets log lines and facts be written from several goroutines.
 type lockedWriter struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"regexp"
 	"strings"
@@ -58,6 +59,33 @@ func TestReadmeGrants(t *testing.T) {
 		code, out, stderr := command(t, "check", "--config", writeConfig(t, config))
 		if code != 0 || strings.Contains(out, "warn") || strings.Contains(out, "fail") {
 			t.Errorf("exit %d\n%s%s", code, out, stderr)
+		}
+	})
+}
+
+// config.toml at the root works as it stands, on a server that was given what
+// its head says.
+func TestConfigReferenceWorks(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		text, err := os.ReadFile("../../config.toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := throwaway.Test(t, f)
+		exec(t, s, "DROP USER 'rowcast'@'%'", "DROP USER 'rowcast'@'localhost'")
+		var sql string
+		for line := range strings.Lines(string(text)) {
+			if line, ok := strings.CutPrefix(line, "#   "); ok {
+				sql += line
+			}
+		}
+		for _, statement := range strings.Split(strings.TrimSpace(sql), ";\n") {
+			exec(t, s, strings.TrimSuffix(statement, ";"))
+		}
+		var out, errs bytes.Buffer
+		code := run(t.Context(), []string{"check", "--config", "../../config.toml"}, &out, &errs, []string{"ROWCAST_SOURCE_ADDR=" + s.Addr()})
+		if code != 0 || strings.Contains(out.String(), "fail") || !strings.Contains(out.String(), "ok    stream picks: insert, update of draft.picks (id, round, team, player)") {
+			t.Errorf("exit %d\n%s%s", code, &out, &errs)
 		}
 	})
 }
