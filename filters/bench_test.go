@@ -116,7 +116,7 @@ func TestRenderAllocates(t *testing.T) {
 				must(t, err)
 				sent++
 			}
-			if n := testing.AllocsPerRun(200, func() { set.Render(c, emit) }); n >= 1 || sent == 0 {
+			if n := testing.AllocsPerRun(200, func() { set.Render(c, emit) }); n >= 1 && !raced || sent == 0 {
 				t.Errorf("%s: %v allocations for each change, %d sent", name, n, sent)
 			}
 		})

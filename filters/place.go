@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // place finds a word in what was written, outside quotes, and points at it.
@@ -12,7 +13,7 @@ func place(source, word string) string {
 	if word == "" {
 		return ""
 	}
-	lower, word := strings.ToLower(source), strings.ToLower(word)
+	lower, word := lowerASCII(source), lowerASCII(word)
 	var quote byte
 	for i := 0; i < len(lower); i++ {
 		c := lower[i]
@@ -35,6 +36,17 @@ func place(source, word string) string {
 		}
 	}
 	return ""
+}
+
+// lowerASCII keeps every byte where it is.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func wordByte(c byte) bool {
@@ -69,6 +81,9 @@ const maxDepth = 200
 
 // checkDepth counts brackets and prefix operators before anything recurses.
 func checkDepth(source string) error {
+	if !utf8.ValidString(source) {
+		return errors.New("it is not valid UTF-8")
+	}
 	depth, prefixes := 0, 0
 	for i, c := range []byte(source) {
 		switch c {
