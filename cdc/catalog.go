@@ -26,7 +26,7 @@ type catalog struct {
 
 type seenStatement struct {
 	st *statement
-	at Position // its end
+	at Position // of its group: rows of CREATE … SELECT are of the new table
 }
 
 // maxSeen bounds the statements remembered; a server that runs more DDL than
@@ -42,7 +42,7 @@ func (c *catalog) altered(st *statement, at Position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// A reader that replays passes statements that are in seen, and behind from.
-	if at.Compare(c.from) > 0 && at.Compare(c.to) <= 0 {
+	if at.Compare(c.from) >= 0 && at.Compare(c.to) < 0 {
 		return
 	}
 	for name := range c.known {
@@ -178,7 +178,12 @@ func (s *Source) statements(ctx context.Context, from, to Position) (list []seen
 	if from.Compare(to) >= 0 {
 		return nil, nil
 	}
+	var start Position
 	err = s.scan(ctx, from, to, func(p *place, e *event) error {
+		if beginsGroup(e.typ) {
+			start, err = p.begin(e)
+			return err
+		}
 		if e.typ != replication.QUERY_EVENT && e.typ != replication.MARIADB_QUERY_COMPRESSED_EVENT {
 			return nil
 		}
@@ -190,8 +195,8 @@ func (s *Source) statements(ctx context.Context, from, to Position) (list []seen
 			return nil
 		}
 		st := parseStatement(q.schema, q.text)
-		if cp, ok := p.checkpoint(); ok && st.alters {
-			list = append(list, seenStatement{st, cp})
+		if st.alters {
+			list = append(list, seenStatement{st, start})
 		}
 		return nil
 	})

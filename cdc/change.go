@@ -40,8 +40,8 @@ type Change struct {
 	Time   time.Time // of the commit; whole seconds where the server logs no finer
 }
 
-// Notice says that exactness was lost for one table, or for all where Table is
-// "": by TRUNCATE, DROP, RENAME, by statement-format DML, by an event or value
+// Notice says that exactness was lost for one table, for all of a schema where
+// Table is "", or for all there are where Schema is too: by TRUNCATE, DROP, RENAME, by statement-format DML, by an event or value
 // that can't be decoded, or by a schema that no longer fits an old event.
 type Notice struct {
 	At      Position // a checkpoint: the first place behind what was lost

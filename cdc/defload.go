@@ -60,10 +60,11 @@ func (d *defLoader) each(sql, prefix string, row func(def *TableDef, text func(i
 }
 
 func (d *defLoader) tables() error {
-	return d.each(`SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES
+	return d.each(`SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, IFNULL(ENGINE, '') FROM information_schema.TABLES
 		WHERE %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_SCHEMA, TABLE_NAME`, "",
 		func(_ *TableDef, text func(int) string, _ func(int) int) error {
 			def := &TableDef{Flavor: d.flavor, Schema: text(0), Name: text(1), versioned: text(2) == "SYSTEM VERSIONED"}
+			def.inMemory = strings.EqualFold(text(3), "MEMORY")
 			d.defs = append(d.defs, def)
 			d.byName[[2]string{def.Schema, def.Name}] = def
 			return nil
@@ -165,7 +166,7 @@ func (d *defLoader) hashes() error {
 	return d.each(`SELECT TABLE_SCHEMA, TABLE_NAME, COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS
 		WHERE %s AND INDEX_TYPE = 'HASH' AND NON_UNIQUE = 0 GROUP BY TABLE_SCHEMA, TABLE_NAME`, "",
 		func(def *TableDef, _ func(int) string, number func(int) int) error {
-			if def != nil {
+			if def != nil && !def.inMemory { // there HASH is how every key is kept
 				def.hashKeys = number(2)
 			}
 			return nil

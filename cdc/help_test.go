@@ -1,8 +1,10 @@
 package cdc
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,4 +42,64 @@ func offsets(t *testing.T, s *throwaway.Server, file string) (list []uint32) {
 		list = append(list, uint32(n))
 	}
 	return list
+}
+
+var (
+	groupLine = regexp.MustCompile(`end_log_pos \d+ .*\t(GTID|Anonymous_GTID)\b`)
+	mapLine   = regexp.MustCompile("Table_map: `[^`]*`.`([^`]*)` mapped to number (\\d+)")
+	rowsLine  = regexp.MustCompile(`\t(Write|Update|Delete)_rows: table id (\d+)`)
+)
+
+// listed is the table of each rows event that the server's own tool shows, by
+// the offset of its group and its number in it.
+func listed(t *testing.T, s *throwaway.Server, file string) map[string]string {
+	t.Helper()
+	out, err := s.Binlog(t.Context(), "-vv", "--base64-output=DECODE-ROWS", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, tables := map[string]string{}, map[string]string{}
+	at, group, event := "", "", 0
+	for _, line := range strings.Split(string(out), "\n") {
+		if m := atLine.FindStringSubmatch(line); m != nil {
+			at = m[1]
+		} else if groupLine.MatchString(line) {
+			group, event = at, 0
+		} else if m := mapLine.FindStringSubmatch(line); m != nil {
+			tables[m[2]] = m[1]
+		} else if m := rowsLine.FindStringSubmatch(line); m != nil {
+			list[fmt.Sprintf("%s/%d", group, event)] = tables[m[2]]
+			event++
+		}
+	}
+	return list
+}
+
+// wantNames and wantFlags read what TestStatements expects: flags, then names.
+func wantNames(want string) (names []tableName) {
+	for _, w := range splitWant(want) {
+		schema, table, ok := strings.Cut(w, ".")
+		if !ok {
+			schema, table = "d", w
+		}
+		names = append(names, tableName{schema, table})
+	}
+	return names
+}
+
+func wantFlags(want string) (flags string) {
+	for _, f := range []string{"loses ", "alters ", "opens "} {
+		if strings.HasPrefix(want[len(flags):], f) {
+			flags += f
+		}
+	}
+	return flags
+}
+
+func splitWant(want string) []string {
+	rest := strings.TrimPrefix(want, wantFlags(want))
+	if strings.Contains(rest, "a b.") {
+		return []string{rest}
+	}
+	return strings.Fields(rest)
 }

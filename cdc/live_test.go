@@ -111,6 +111,18 @@ func (r *recorder) texts() []string {
 	return list
 }
 
+// told is what the notices said.
+func (r *recorder) told() (list []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.list {
+		if h.full != "" {
+			list = append(list, h.full)
+		}
+	}
+	return list
+}
+
 func source(t testing.TB, s *throwaway.Server) *Source {
 	t.Helper()
 	src, err := New(Config{Addr: s.Addr(), User: s.User(), Password: s.Password()})
@@ -266,7 +278,7 @@ func changes(t *testing.T, s *throwaway.Server, full bool) {
 func ordered(t *testing.T, list []heard) {
 	t.Helper()
 	for i := 1; i < len(list); i++ {
-		if list[i].pos.Compare(list[i-1].pos) <= 0 {
+		if c := list[i].pos.Compare(list[i-1].pos); c < 0 || c == 0 && list[i-1].full == "" {
 			t.Fatalf("%s (%s) does not come behind %s (%s)", list[i].pos, list[i].text, list[i-1].pos, list[i-1].text)
 		}
 	}

@@ -20,7 +20,7 @@ type server interface {
 	again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error
 	// prepared finds where an XA transaction was prepared that was committed at before.
 	prepared(ctx context.Context, xid string, before Position) (Position, error)
-	// altered is told of each DDL statement, which ended at.
+	// altered is told of each statement that altered a table, and of its group.
 	altered(st *statement, at Position)
 }
 
@@ -285,9 +285,7 @@ func (r *reader) ddl(ctx context.Context, e *event, q query) error {
 func (r *reader) lose(st *statement, q query) {
 	if st.alters {
 		clear(r.maps) // a table may be another one from here on
-		if cp, ok := r.checkpoint(); ok {
-			r.server.altered(st, cp)
-		}
+		r.server.altered(st, r.group.start)
 	}
 	if !st.loses {
 		return
@@ -307,8 +305,15 @@ func (r *reader) lose(st *statement, q query) {
 }
 
 func verbOf(st *statement) string {
-	if len(st.words) > 1 && (st.words[0] == "DROP" || st.words[0] == "ALTER" || st.words[0] == "RENAME" || st.words[0] == "TRUNCATE") {
-		return st.words[0] + " " + st.words[1]
+	if len(st.words) > 1 {
+		switch st.words[1] {
+		case "TABLE", "TABLES", "DATABASE", "SCHEMA":
+			return st.words[0] + " " + st.words[1]
+		}
+	}
+	switch st.words[0] {
+	case "ALTER", "CREATE", "RENAME", "TRUNCATE", "IMPORT":
+		return st.words[0]
 	}
 	return "a statement-format " + st.words[0]
 }

@@ -67,6 +67,18 @@ type statement struct {
 
 type tableName struct{ schema, table string }
 
+// keywords can't be a table's name without quotes, or stand where none does.
+// Others that are taken for one are looked up in vain.
+var keywords = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`ALTER AND AS BY CASCADE CREATE DATA DATABASE DELETE DROP EXISTS FROM IF IGNORE
+		INFILE INSERT INTO LOAD NOT NULL ON OR RENAME REPLACE RESTRICT SCHEMA SELECT SET TABLE TABLES TO TRUNCATE
+		UPDATE VALUES WHERE WITH`) {
+		m[w] = true
+	}
+	return m
+}()
+
 // touches tells whether the statement names the table, in any role. Lower case
 // is compared: some servers fold names, and a needless look-up harms nobody.
 func (st *statement) touches(schema, table string) bool {
@@ -117,7 +129,11 @@ func parseStatement(schema string, query []byte) *statement {
 			prev = last
 		case t.kind == tokenIdent || t.kind == tokenQuoted:
 			if t.kind == tokenIdent {
-				st.words = append(st.words, strings.ToUpper(t.text))
+				word := strings.ToUpper(t.text)
+				st.words = append(st.words, word)
+				if last.kind != tokenDot && keywords[word] {
+					break
+				}
 			}
 			if last.kind == tokenDot && prev.text != "" {
 				st.tables = append(st.tables, tableName{prev.text, t.text})
@@ -128,8 +144,8 @@ func parseStatement(schema string, query []byte) *statement {
 		}
 		last = t
 	}
-	if st.is("DROP", "DATABASE") || st.is("DROP", "SCHEMA") {
-		st.schema = st.tables[len(st.tables)-1].table
+	if n := len(st.tables); n > 0 && (st.is("DROP", "DATABASE") || st.is("DROP", "SCHEMA")) {
+		st.schema = st.tables[n-1].table
 	}
 	st.loses, st.alters = st.losesRows(), st.altersTables()
 	n := len(st.words)

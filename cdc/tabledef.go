@@ -17,6 +17,7 @@ type TableDef struct {
 	Key          []int       // primary key: indexes into Columns, in key order
 	// Trailing columns that the server keeps for itself and does not list.
 	hashKeys  int  // MariaDB: UNIQUE over long values
+	inMemory  bool // ENGINE=MEMORY
 	versioned bool // MariaDB: system versioning without columns of its own
 }
 
