@@ -222,3 +222,21 @@ func TestBindErrors(t *testing.T) {
 		t.Errorf("unknown: %v", err)
 	}
 }
+
+// TestJSONParameter: a label from the client, looked for in a JSON column.
+func TestJSONParameter(t *testing.T) {
+	both(t, func(t *testing.T, s *throwaway.Server) {
+		must(t, s.Exec("CREATE DATABASE tags", "CREATE TABLE tags.t (id INT PRIMARY KEY, tags JSON)"))
+		set := compile(t, Options{}, Table{Name: "tags.t", Data: "row", Columns: []string{"id"}, Where: "JSON_CONTAINS(tags, JSON_QUOTE(:tag))", Params: map[string]string{"tag": ""}})
+		b := bind(t, set, "tag", `a"b`)
+		frames := rendered(t, s, "tags", set, `INSERT INTO tags.t VALUES (1, '["x", "a\\"b"]'), (2, '["a"]'), (3, NULL), (4, '"a\\"b"')`)
+		var got []string
+		for _, f := range received(b, frames) {
+			got = append(got, f.data)
+		}
+		if strings.Join(got, " ") != `{"id":1} {"id":4}` {
+			t.Errorf("got %v", got)
+		}
+		must(t, s.Exec("DROP DATABASE tags"))
+	})
+}

@@ -130,8 +130,9 @@ func (e *evaluator) walk(n *node) (verdict, error) {
 		return truth(r.ToBoolean()), nil
 	case opNative:
 		var v verdict
-		e.scratch, v = n.native.test(e.scratch[:0], e.env.Row)
-		return v, nil
+		var err error
+		e.scratch, v, err = n.native.test(e.scratch[:0], e.env.Row)
+		return v, err
 	case opNot:
 		v, err := e.walk(n.kids[0])
 		return negate(v), err

@@ -22,7 +22,8 @@ type native struct {
 	consts     []constant
 	order      ordering // of textual
 	like       *likePattern
-	isNull     bool // IS NULL; with negate IS NOT NULL
+	contains   *contains // JSON_CONTAINS, alone
+	isNull     bool      // IS NULL; with negate IS NOT NULL
 }
 
 // constant is a literal in the form in which its class is compared.
@@ -107,7 +108,16 @@ func (n *native) compare(a, b *constant) int {
 }
 
 // test judges a row; buf is scratch.
-func (n *native) test(buf []byte, row []sqltypes.Value) ([]byte, verdict) {
+func (n *native) test(buf []byte, row []sqltypes.Value) ([]byte, verdict, error) {
+	if n.contains != nil {
+		v, err := n.contains.test(row)
+		return buf, v, err
+	}
+	buf, v := n.judge(buf, row)
+	return buf, v, nil
+}
+
+func (n *native) judge(buf []byte, row []sqltypes.Value) ([]byte, verdict) {
 	if n.isNull {
 		return buf, truth(row[n.col].IsNull() != n.negate)
 	}

@@ -48,6 +48,12 @@ func (l *leaf) native(e sqlparser.Expr) (*native, error) {
 		}
 		n.between, n.negate = true, !e.IsBetween
 		return l.constants(n, e.From, e.To)
+	case *sqlparser.JSONContainsExpr:
+		c, err := l.jsonContains(e)
+		if err != nil {
+			return nil, err
+		}
+		return &native{contains: c}, nil
 	case *sqlparser.IsExpr:
 		o := l.operand(e.Left)
 		if o == nil || e.Right != sqlparser.IsNullOp && e.Right != sqlparser.IsNotNullOp {

@@ -84,6 +84,8 @@ func (w *where) checkNode(n sqlparser.SQLNode) error {
 			}
 		}
 		return nil
+	case *sqlparser.JSONContainsExpr, *sqlparser.JSONQuoteExpr:
+		return nil // judged where its column is known
 	case *sqlparser.JSONAttributesExpr:
 		if n.Type != sqlparser.LengthAttributeType && n.Type != sqlparser.DepthAttributeType {
 			return w.refuse(n.Type.ToString(), "%s is not supported in where", n.Type.ToString())
