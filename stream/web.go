@@ -1,36 +1,87 @@
 package stream
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/base64"
+	"io/fs"
 	"net/http"
+	"path"
+	"regexp"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
 
-//go:embed web/index.html web/page.js web/page.css web/rowcast.js
+//go:embed web
 var web embed.FS
 
-// policy lets the page load its own files and talk to its own server, nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// pages are the embedded files.
+// pages serves the embedded files under their own names, and the folders'
+// index.html under the folders'.
 func (s *Server) pages(e *echo.Echo) {
-	file := func(path, name, contentType string) {
-		e.GET(path, func(c echo.Context) error {
-			b, err := web.ReadFile("web/" + name)
-			if err != nil {
-				return err
-			}
-			h := c.Response().Header()
-			h.Set("Cache-Control", "no-cache")
-			h.Set("X-Content-Type-Options", "nosniff")
-			h.Set("Content-Security-Policy", policy)
-			h.Set("Referrer-Policy", "no-referrer")
-			return c.Blob(http.StatusOK, contentType, b)
-		})
+	files, err := fs.Sub(web, "web")
+	if err != nil {
+		panic(err) // the name is the one embedded above
 	}
-	file("/", "index.html", "text/html; charset=utf-8")
-	file("/page.js", "page.js", "text/javascript; charset=utf-8")
-	file("/page.css", "page.css", "text/css; charset=utf-8")
-	file("/rowcast.js", "rowcast.js", "text/javascript; charset=utf-8")
+	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		dir, base := path.Split(name)
+		if base == "index.html" {
+			name = dir
+		}
+		e.GET("/"+name, page(base, b))
+		return nil
+	})
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+}
+
+// contentTypes of the embedded files.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".ts":   "text/plain; charset=utf-8",
+}
+
+func page(name string, b []byte) echo.HandlerFunc {
+	contentType, policy := contentTypes[path.Ext(name)], Policy(b)
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Referrer-Policy", "no-referrer")
+		return c.Blob(http.StatusOK, contentType, b)
+	}
+}
+
+var inline = regexp.MustCompile(`(?s)<(script|style)\b[^>]*>(.*?)</(?:script|style)>`)
+
+// Policy is the Content-Security-Policy of a page: its own files and the inline
+// scripts and styles that it was made with, its own server, nothing else. What
+// somebody smuggles into it runs nowhere.
+func Policy(html []byte) string {
+	hashes := map[string]string{}
+	for _, m := range inline.FindAllSubmatch(html, -1) {
+		if kind, text := string(m[1]), m[2]; len(bytes.TrimSpace(text)) > 0 {
+			sum := sha256.Sum256(text)
+			hashes[kind] += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		}
+	}
+	return strings.Join([]string{
+		"default-src 'none'",
+		"script-src 'self'" + hashes["script"],
+		"style-src 'self'" + hashes["style"],
+		"connect-src 'self'", "img-src 'self' data:",
+		"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+	}, "; ")
 }

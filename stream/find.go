@@ -1,0 +1,77 @@
+package stream
+
+import (
+	"sort"
+
+	"rowcast/cdc"
+)
+
+// where says what a Log can do for a position.
+type where uint8
+
+const (
+	nowhere where = iota // the log has no position yet
+	here                 // it holds everything behind the position
+	below                // the position is older than the floor
+	above                // the position is ahead of what was read
+	foreign              // it is of another history
+)
+
+// place is the answer to a cursor that wants to begin at a position.
+type place struct {
+	where   where
+	seq     uint64 // the first frame behind the position
+	head    cdc.Position
+	losses  uint64
+	catalog *catalog
+}
+
+// find looks a position up; zero stands for the newest checkpoint.
+func (l *Log) find(pos cdc.Position) place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := place{seq: l.next, head: l.head, losses: l.losses, catalog: l.catalog}
+	if l.head.IsZero() || l.lost != nil {
+		return p
+	}
+	if pos.IsZero() {
+		pos = l.head
+	}
+	switch {
+	case l.foreignTo(pos):
+		p.where = foreign
+	case pos.Compare(l.floor) < 0:
+		p.where = below
+	case pos.Compare(l.reach) > 0:
+		p.where = above
+	default:
+		p.where, p.seq = here, l.behind(pos)
+	}
+	return p
+}
+
+func (l *Log) foreignTo(pos cdc.Position) bool {
+	for _, f := range l.files {
+		if !f.SameHistory(pos) {
+			return true
+		}
+	}
+	return false
+}
+
+// behind is the number of the first frame behind pos.
+func (l *Log) behind(pos cdc.Position) uint64 {
+	i := sort.Search(len(l.chunks), func(i int) bool { return l.chunks[i].last().Pos.Compare(pos) > 0 })
+	if i == len(l.chunks) {
+		return l.next
+	}
+	c := &l.chunks[i]
+	return c.first + uint64(sort.Search(len(c.frames), func(j int) bool { return c.frames[j].Pos.Compare(pos) > 0 }))
+}
+
+// current is the config in force and the newest checkpoint.
+func (l *Log) current() (*catalog, cdc.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.catalog, l.head
+}
