@@ -1,0 +1,92 @@
+// The page at /: which streams there are, what comes through them, and how the
+// connection and the database are doing.
+import { isAfter, subscribe } from "../rowcast.js";
+import { listStreams } from "./streams.js";
+import { Tail, since } from "./tail.js";
+
+const $ = (id) => document.getElementById(id);
+const tail = new Tail();
+let subscription, closedWhy = "", awayWhy = "", position = "", lag = null;
+
+function show() {
+  const text = [closedWhy, awayWhy].filter(Boolean).join(" – ");
+  if ($("trouble").textContent !== text) $("trouble").textContent = text;
+  $("trouble").hidden = !text;
+  $("position").textContent = position || "–";
+  $("lag").textContent = lag === null ? "–" : since(lag);
+}
+
+function showState(state, detail = "") {
+  $("state").textContent = state;
+  $("state").dataset.state = state;
+  closedWhy = state === "closed" ? detail : "";
+  if (state !== "open") look();
+  show();
+}
+
+function moved(id) {
+  if (id && (!position || isAfter(id, position))) position = id;
+}
+
+/** Follows the chosen streams, on one connection. */
+function follow({ names, params, events }) {
+  subscription?.close();
+  subscription = null;
+  tail.waitFor(names);
+  $("followed").textContent = names.join(", ");
+  if (!names.length) return showState("idle");
+  const mine = (subscription = subscribe(names, {
+    params, events,
+    onChange(change, event) {
+      moved(event.id);
+      if (change?.ts) lag = Math.max(0, Date.now() - change.ts);
+      tail.add(change, event);
+    },
+    onReset(reset) {
+      position = "";
+      tail.add({ op: "reset", reset }, { id: subscription.lastEventId });
+    },
+    onState: (state, detail) => mine === subscription && showState(state, detail),
+  }));
+}
+
+// The database: rowcast says in words what is wrong with it.
+let looking;
+async function look() {
+  clearTimeout(looking);
+  let wait = 2000;
+  try {
+    const answer = await fetch(new URL("../readyz", import.meta.url), { cache: "no-store" });
+    const status = await answer.json();
+    awayWhy = status.detail ?? "";
+    if (status.ready) wait = 10000;
+    moved(status.position);
+  } catch {
+    awayWhy = "rowcast does not answer; this page goes on by itself when it does";
+  }
+  show();
+  clearTimeout(looking);
+  looking = setTimeout(look, document.hidden ? 60000 : wait);
+}
+document.addEventListener("visibilitychange", () => document.hidden || look());
+
+setInterval(() => {
+  tail.tick();
+  if (!document.hidden) show();
+}, 1000);
+
+async function start() {
+  look();
+  for (let wait = 500; ; wait = Math.min(wait * 2, 10000)) {
+    try {
+      const { streams } = await (await fetch(new URL("../streams", import.meta.url))).json();
+      listStreams(streams ?? [], follow);
+      $("box").open = !streams?.length || matchMedia("(min-width: 56rem)").matches; // a phone shows the changes first
+      return;
+    } catch {
+      showState("reconnecting");
+      await new Promise((done) => setTimeout(done, wait));
+    }
+  }
+}
+start();
