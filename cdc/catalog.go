@@ -33,10 +33,6 @@ type seenStatement struct {
 // that within what clients replay is looked through again.
 const maxSeen = 10_000
 
-func (c *catalog) reset() {
-	c.known, c.seen, c.from, c.to = map[tableName]*TableDef{}, nil, Position{}, Position{}
-}
-
 // altered is told by readers of each statement they pass.
 func (c *catalog) altered(st *statement, at Position) {
 	c.mu.Lock()
@@ -67,7 +63,7 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer quit(conn)
 	if def, err = LoadTableDef(conn, s.identify(conn), schema, table); err != nil {
 		if hint && errors.Is(err, ErrNoTable) {
 			return nil, nil

@@ -10,8 +10,7 @@ import (
 type charset struct {
 	name   string
 	kind   csKind
-	maxLen int // most bytes of one character
-	first  uint64
+	maxLen int        // most bytes of one character
 	one    *[256]rune // of single bytes; -1: begins a longer character, or means nothing
 	two    []uint16   // by both bytes; 0: none
 	three  []uint16   // behind 0x8F, by the other two bytes

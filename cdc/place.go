@@ -11,8 +11,7 @@ type place struct {
 	file    string
 	lineage uint32
 	end     uint64 // offset behind the last event; 64 bits, where events carry 32
-	start   Position
-	known   bool // lineage is of file
+	known   bool   // lineage is of file
 	next    string
 }
 

@@ -47,7 +47,7 @@ func (s *Source) Preflight(ctx context.Context, tables ...string) ([]Finding, er
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer quit(c)
 	defer c.Quit() // said, so that the server logs no aborted connection
 	stop := context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
 	defer stop()

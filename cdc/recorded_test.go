@@ -20,7 +20,7 @@ import (
 var record = flag.Bool("record", false, "write testdata/*.binlog and *.golden anew from the real servers")
 
 // offline is a server for a reader of a recorded binlog: it knows no more than the file.
-type offline struct{ events [][]byte }
+type offline struct{}
 
 func (offline) define(context.Context, string, string, Position, bool) (*TableDef, error) {
 	return nil, nil

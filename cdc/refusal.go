@@ -73,7 +73,7 @@ func (s *Source) missing(ctx context.Context, asked Position) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer quit(c)
 	files, err := filesOf(c)
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ func (s *Source) Now(ctx context.Context) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
-	defer c.Close()
+	defer quit(c)
 	file, pos, err := endOf(c)
 	if err != nil {
 		return Position{}, err

@@ -16,16 +16,12 @@ const (
 	mariaDeleteCompressed2 = 171
 )
 
-// stmtEnd in rowsEvent.flags: the last rows event of its statement.
-const stmtEnd = 1
-
 // rowsEvent is a rows event being read. It and the images that next fills are
 // views of the event's bytes.
 type rowsEvent struct {
-	op     Op
-	id     uint64
-	flags  uint16
-	extras uint16 // binlog_row_value_options of a partial update, per row
+	op    Op
+	id    uint64
+	flags uint16
 
 	columns       int
 	first, second rowColumns // of the before (or only) and the after image
@@ -116,9 +112,6 @@ func (r *rowsEvent) classify(typ replication.EventType) (version2 bool, err erro
 
 // tableID is the number by which the event refers to its table map.
 func (r *rowsEvent) tableID() uint64 { return r.id }
-
-// endsStatement tells whether no further rows of the statement follow.
-func (r *rowsEvent) endsStatement() bool { return r.flags&stmtEnd != 0 }
 
 // bind says whose rows these are. z may be nil; it keeps the buffers into which
 // MariaDB's compressed events are unfolded, and belongs to one event at a time.

@@ -60,7 +60,7 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (Pos
 		return Position{}, err
 	}
 	files, err := filesOf(c)
-	c.Close()
+	quit(c)
 	if err != nil {
 		return Position{}, err
 	}

@@ -219,3 +219,10 @@ func freeServerID(c *client.Conn) uint32 {
 		}
 	}
 }
+
+// quit ends a connection as the protocol has it: servers log others as aborted.
+func quit(c *client.Conn) {
+	if c.Quit() != nil {
+		c.Close()
+	}
+}

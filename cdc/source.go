@@ -142,7 +142,7 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 	flavor := s.identify(c)
 	file, pos, err := endOf(c)
 	if err != nil {
-		c.Close()
+		quit(c)
 		return err
 	}
 	target := Position{}
@@ -157,12 +157,12 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 		target, err = Checkpoint(file, pos, 0)
 	}
 	if err != nil {
-		c.Close()
+		quit(c)
 		return err
 	}
 	if live && target.IsZero() {
 		if err := s.warm(ctx, c, flavor, r.h, r.cur); err != nil {
-			c.Close()
+			quit(c)
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func (s *Source) end(d *dump) {
 	if err != nil {
 		return // then the heartbeat will have to do
 	}
-	defer c.Close()
+	defer quit(c)
 	c.Execute(fmt.Sprintf("KILL %d", d.conn.GetConnectionID())) // it may be gone already
 }
 

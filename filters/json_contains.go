@@ -113,10 +113,12 @@ func (c *contains) test(row []sqltypes.Value) (verdict, error) {
 		return isNull, fmt.Errorf("where: JSON_CONTAINS: the column does not hold valid JSON in this row")
 	}
 	for _, name := range c.path {
-		object, ok := doc.(map[string]any)
-		if doc, ok = object[name]; !ok {
+		object, _ := doc.(map[string]any) // of anything else no member is found
+		member, ok := object[name]
+		if !ok {
 			return c.absent, nil
 		}
+		doc = member
 	}
 	return truth(holdsJSONValue(doc, c.candidate)), nil
 }

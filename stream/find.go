@@ -69,6 +69,13 @@ func (l *Log) behind(pos cdc.Position) uint64 {
 	return c.first + uint64(sort.Search(len(c.frames), func(j int) bool { return c.frames[j].Pos.Compare(pos) > 0 }))
 }
 
+// judge tells whether a group begins where a position that the log holds says so.
+func (l *Log) judge(pos cdc.Position) (why loss, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.starts.judge(pos)
+}
+
 // current is the config in force and the newest checkpoint.
 func (l *Log) current() (*catalog, cdc.Position) {
 	l.mu.Lock()

@@ -35,7 +35,6 @@ var (
 	errUnwanted = errors.New("nobody reads the lane any more")
 	errBudget   = errors.New("the lane has read its share")
 	errStalled  = errors.New("the database sent nothing for too long")
-	errLinger   = errors.New("the lane's time is up")
 )
 
 // lane is a feed of older frames, shared by clients whose ids lie below the live

@@ -29,11 +29,12 @@ type Log struct {
 	headAt  time.Time
 	version uint64         // counts the moves of head
 	files   []cdc.Position // a position in each file between floor and head, for their lineages
-	lost    *loss          // exactness is lost; the next checkpoint begins anew
-	losses  uint64         // how often that happened
-	catalog *catalog       // the config that made the newest frames
-	wake    chan struct{}  // closed by the next append, where somebody waits
-	closed  error          // a lane that ended, and why
+	starts  starts
+	lost    *loss         // exactness is lost; the next checkpoint begins anew
+	losses  uint64        // how often that happened
+	catalog *catalog      // the config that made the newest frames
+	wake    chan struct{} // closed by the next append, where somebody waits
+	closed  error         // a lane that ended, and why
 
 	busy  int   // readers that are writing frames to sockets
 	taken int64 // of total: how far the fastest of them has come
@@ -110,6 +111,7 @@ func (l *Log) advance(head cdc.Position, at time.Time) {
 		return
 	}
 	l.head, l.headAt = head, at
+	l.starts.add(head)
 	l.version++
 	if head.Compare(l.reach) > 0 {
 		l.reach = head
@@ -168,7 +170,7 @@ func (l *Log) lose(why loss) {
 // that was here (another server, or RESET).
 func (l *Log) restart(head cdc.Position) {
 	why := l.lost
-	l.chunks, l.bytes, l.files, l.lost = nil, 0, nil, nil
+	l.chunks, l.bytes, l.files, l.starts, l.lost = nil, 0, nil, starts{}, nil
 	l.losses++
 	l.floor, l.reach, l.head = head, head, cdc.Position{}
 	l.append(&Frame{Pos: head, Stream: -1, ctl: &control{lost: why}})

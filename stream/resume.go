@@ -60,14 +60,28 @@ func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []
 			return buf, later{"the database can't be reached"}
 		case !now.SameHistory(pos):
 			return buf, loss{"foreign", textForeign}
+		case pos.Compare(now) > 0 && begunBefore(pos, now):
+			return buf, loss{"foreign", textForeign}
 		case pos.Compare(now) > 0:
 			return buf, loss{"ahead", textAhead}
+		}
+	case here:
+		if why, ok := s.live.log.judge(pos); !ok && !pos.IsZero() {
+			return buf, why
 		}
 	}
 	if pos.IsZero() {
 		pos = p.head
 	}
 	return c.attach(s.live.log, nil, p, pos, buf)
+}
+
+// begunBefore: files are numbered in the order in which they are begun, so a file
+// of a higher number that was begun earlier is of before a RESET.
+func begunBefore(pos, now cdc.Position) bool {
+	begun, ok := pos.Lineage()
+	newest, known := now.Lineage()
+	return ok && known && pos.File() != now.File() && begun < newest
 }
 
 // attach moves the cursor to a place in a log.

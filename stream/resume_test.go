@@ -208,6 +208,8 @@ func TestResets(t *testing.T) {
 		{"too long", strings.Repeat("b", 600), "invalid"},
 		{"purged", at(1, 4+110*5, fakeLineage).String(), "purged"},
 		{"in mid group", at(1, 4+110*20+7, fakeLineage).String(), "invalid"},
+		{"in mid group, in memory", at(1, 4+110*388+7, fakeLineage).String(), "invalid"},
+		{"a later file that was begun earlier", at(7, 4, 1).String(), "foreign"},
 		{"other lineage", at(1, 4+110*380, 1).String(), "foreign"},
 		{"other base name", "mysql-bin.000001/4~67a1f3b2", "foreign"},
 		{"ahead in the file", at(1, 4+110*401, fakeLineage).String(), "ahead"},

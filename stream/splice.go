@@ -86,6 +86,7 @@ func (l *Log) prepend(old *Log, losses uint64) {
 	}
 	l.chunks, l.bytes = append(chunks, l.chunks...), bytes
 	l.spanFiles(old.files, floor)
+	l.starts.prepend(&old.starts)
 	l.floor, l.lowest = floor, first
 }
 

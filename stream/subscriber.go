@@ -201,7 +201,7 @@ func (l *lane) culprit(pos cdc.Position, why loss) bool {
 // idle waits for frames, a heartbeat, or the end.
 func (s *subscriber) idle(ctx context.Context, v view, timer *time.Timer) error {
 	if !s.quiet {
-		timer.Reset(s.last.Add(s.server.config.Heartbeat).Sub(time.Now()))
+		timer.Reset(time.Until(s.last.Add(s.server.config.Heartbeat)))
 	}
 	select {
 	case <-v.wake:
