@@ -1,0 +1,54 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestHouse holds who may import whom: dependencies point one way, and stream
+// and filters never meet but here.
+func TestHouse(t *testing.T) {
+	allowed := map[string][]string{
+		"cdc":                {"internal/throwaway"},
+		"filters":            {"cdc", "internal/throwaway"},
+		"stream":             {"cdc", "stream/web"},
+		"internal/throwaway": {},
+		"cmd/rowcast":        {"cdc", "filters", "stream", "internal/throwaway"},
+	}
+	for dir, may := range allowed {
+		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s holds no Go files: %v", dir, err)
+		}
+		for _, file := range files {
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spec := range parsed.Imports {
+				path, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				room, ours := strings.CutPrefix(path, "rowcast/")
+				ok := !ours
+				for _, m := range may {
+					ok = ok || room == m
+				}
+				if room == "internal/throwaway" && dir != "cmd/rowcast" && !strings.HasSuffix(file, "_test.go") {
+					ok = false // a server of its own is for tests, and for the demo
+				}
+				if dir == "stream" && strings.Contains(path, "go-mysql") || dir == "filters" && strings.Contains(path, "echo") {
+					ok = false
+				}
+				if !ok {
+					t.Errorf("%s imports %s", file, path)
+				}
+			}
+		}
+	}
+}
