@@ -49,7 +49,7 @@ func (s *Source) Preflight(ctx context.Context, tables ...string) ([]Finding, er
 	}
 	defer quit(c)
 	defer c.Quit() // said, so that the server logs no aborted connection
-	stop := context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = c.Conn.Conn.Close() })
 	defer stop()
 	findings, err := preflight(c, s.identify(c), s.cfg.ServerID, tables)
 	if ctx.Err() != nil {

@@ -28,7 +28,7 @@ func judgeTables(ctx context.Context, src *cdc.Source, conf *config, set *filter
 		return nil, err
 	}
 	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = c.Conn.Conn.Close() })
 	defer stop()
 	var all []verdict
 	for i, info := range set.Streams() {
