@@ -1,0 +1,118 @@
+// The page at /.
+import { assert, becomes, insert, open, order, ready, scene, sql, stage, until, visit } from "./stage.mjs";
+
+const texts = (page, selector) => page.locator(selector).allTextContents();
+const state = (page) => page.locator("#state").textContent();
+const isOpen = (page) => becomes("the page to be connected", "open", () => state(page));
+
+scene("changes appear without a reload, newest first", async () => {
+  const page = await visit(await open(), stage.rowcast);
+  await isOpen(page);
+  assert.deepEqual(await texts(page, ".stream .name b"), ["picks", "round", "teams"]);
+  await insert("Jori Lahtinen", "Emil Roy");
+  await becomes("both players", 2, () => page.locator("#changes li").count());
+  const [first] = await texts(page, "#changes li");
+  assert.match(first, /insert.*picks 2.*Emil Roy.*ago.*binlog\.\d+\/\d+\/0\.0~/s);
+  await sql("UPDATE draft.picks SET team = 'Flames' WHERE id = 2", "DELETE FROM draft.picks WHERE id = 1");
+  await becomes("their ops", ["delete", "update", "insert", "insert"], () => texts(page, "#changes .op"));
+  await sql("INSERT INTO draft.teams VALUES (1, 'Jets')", "UPDATE draft.teams SET name = 'Wild' WHERE id = 1");
+  await becomes("what was before", "Jets", () => page.locator("#changes li .changed del").first().textContent());
+  assert.match(await page.locator("#position").textContent(), /^binlog\.\d+\/\d+/);
+  await until("the lag", async () => /\d/.test(await page.locator("#lag").textContent()));
+  assert.deepEqual(page.wrong, []);
+});
+
+scene("values from the database are text, whatever they hold", async () => {
+  const page = await visit(await open(), stage.rowcast);
+  await isOpen(page);
+  const evil = `<img src=x onerror="document.title=1"><script>document.title=2</script>`;
+  await insert(evil, "line\r\nid: x\r\n\r\ndata: y");
+  await becomes("both", 2, () => page.locator("#changes li").count());
+  assert.ok((await texts(page, "#changes li"))[1].includes(evil));
+  assert.equal(await page.locator("#changes img, #changes script").count(), 0);
+  assert.equal(await page.title(), "rowcast");
+  assert.deepEqual(page.wrong, []);
+});
+
+scene("filter, pause and clear; by keyboard", async () => {
+  const page = await visit(await open(), stage.rowcast);
+  await isOpen(page);
+  await insert("Anna", "Bert", "Carl");
+  await becomes("three", 3, () => page.locator("#changes li").count());
+  await page.keyboard.press("/");
+  await page.keyboard.type("BERT");
+  await becomes("one", 1, () => page.locator("#changes li").count());
+  await page.locator("#filter").fill("");
+  await page.locator("#filter").press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "pause");
+  await page.keyboard.press("Space");
+  assert.equal(await page.locator("#pause").getAttribute("aria-pressed"), "true");
+  await insert("Dora");
+  await until("the count of what came", async () => (await page.locator("#count").textContent()).includes("paused, 1 more came"));
+  assert.equal(await page.locator("#changes li").count(), 3);
+  await page.keyboard.press("Space");
+  await becomes("all", 4, () => page.locator("#changes li").count());
+  await page.locator("#clear").click();
+  await becomes("none", 0, () => page.locator("#changes li").count());
+  assert.match(await page.locator("#empty").textContent(), /Waiting for changes of picks, teams/);
+});
+
+scene("streams are chosen; parameters and snippets", async () => {
+  const page = await visit(await open({ permissions: ["clipboard-read", "clipboard-write"] }), stage.rowcast);
+  await isOpen(page);
+  const box = (n) => page.locator(".stream").nth(n).getByRole("checkbox");
+  await box(2).uncheck();
+  await box(1).check();
+  await until("the reason why not", async () => /one database table|same table|both/.test(await page.locator("#trouble").textContent()));
+  await box(0).uncheck();
+  await until("the missing parameter", async () => (await page.locator("#trouble").textContent()).includes("round"));
+  await page.getByLabel("round", { exact: true }).last().fill("7");
+  await page.keyboard.press("Tab");
+  await isOpen(page);
+  await sql("INSERT INTO draft.picks (round, team, player) VALUES (6, 'Jets', 'Six'), (7, 'Jets', 'Seven')");
+  await becomes("round seven alone", 1, () => page.locator("#changes li").count());
+  assert.match((await texts(page, "#changes li"))[0], /Seven/);
+  const card = page.locator(".stream").nth(1);
+  await card.getByText("Columns and snippet").click();
+  await card.getByRole("combobox").selectOption("curl");
+  await card.getByRole("button").click();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `curl -N '${stage.rowcast}events/round?round=7'`);
+  for (const kind of ["html", "module", "collection"]) {
+    await card.getByRole("combobox").selectOption(kind);
+    assert.match(await card.locator("pre").textContent(), /round/);
+  }
+});
+
+scene("every control has a name, and nothing overflows a phone", async () => {
+  for (const colorScheme of ["dark", "light"]) {
+    const page = await visit(await open({ viewport: { width: 360, height: 740 }, colorScheme }), stage.rowcast);
+    await isOpen(page);
+    await insert("x".repeat(190));
+    await becomes("one", 1, () => page.locator("#changes li").count());
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+    const unnamed = await page.evaluate(() => [...document.querySelectorAll("button, input, select")]
+      .filter((e) => !e.labels?.[0]?.textContent.trim() && !e.textContent.trim() && !e.ariaLabel).map((e) => e.outerHTML));
+    assert.deepEqual(unnamed, []);
+  }
+});
+
+scene("the database goes away: the reason in words, and everything after", async () => {
+  const page = await visit(await open(), stage.rowcast);
+  await isOpen(page);
+  await order("db-kill");
+  await until("the reason", async () => (await page.locator("#trouble").textContent()).includes("binlog is not connected"));
+  await order("db-start");
+  await insert("Back Again");
+  await until("the change", async () => (await texts(page, "#changes li")).join().includes("Back Again"));
+  await becomes("no reason any more", "", () => page.locator("#trouble").textContent());
+  await order("kill");
+  await until("the reason", async () => (await page.locator("#trouble").textContent()).includes("rowcast does not answer"));
+  assert.equal(await state(page), "reconnecting");
+  await insert("While It Was Dead");
+  await order("start");
+  await ready();
+  await until("the change", async () => (await texts(page, "#changes li")).join().includes("While It Was Dead"));
+  await becomes("no reason any more", "", () => page.locator("#trouble").textContent());
+  await isOpen(page);
+  assert.deepEqual(page.wrong, []);
+});

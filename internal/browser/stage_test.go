@@ -1,0 +1,221 @@
+package browser
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"rowcast/internal/throwaway"
+)
+
+// stage is what one script plays on: a database, a rowcast process, an origin
+// of its own for pages under pages/, and an address to have things done at.
+type stage struct {
+	t       *testing.T
+	db      *throwaway.Server
+	port    string // of rowcast
+	config  string // file
+	control *httptest.Server
+	rowcast *program
+
+	// What scripts are told.
+	Rowcast string `json:"rowcast"` // URL
+	Admin   string `json:"admin"`   // URL
+	Control string `json:"control"` // URL
+	Proxy   string `json:"proxy,omitempty"`
+	Secure  string `json:"secure,omitempty"`
+	PMA     string `json:"pma,omitempty"`
+	Demo    string `json:"demo,omitempty"`
+}
+
+const draft = `CREATE TABLE draft.picks (
+	id INT NOT NULL PRIMARY KEY AUTO_INCREMENT, round INT NOT NULL DEFAULT 1,
+	team VARCHAR(40) NOT NULL, player VARCHAR(200) NOT NULL)`
+
+// streams is the config behind the addresses. The retry is short for the
+// tests' sake, the heartbeat so that silence shows soon.
+const streams = `
+[stream]
+heartbeat = "1s"
+retry = "200ms"
+ping = "ping"
+[[table]]
+name = "draft.picks"
+as = "picks"
+on = ["insert", "update", "delete"]
+[[table]]
+name = "draft.picks"
+as = "round"
+where = "round = :round"
+params = { round = "" }
+event = "{op}"
+[[table]]
+name = "draft.teams"
+as = "teams"
+before = true
+`
+
+func newStage(t *testing.T, more string) *stage {
+	s := &stage{t: t, db: throwaway.Test(t, throwaway.MariaDB, "--binlog-row-metadata=FULL")}
+	if err := s.db.Exec("CREATE DATABASE draft CHARACTER SET utf8mb4", draft,
+		"CREATE TABLE draft.teams (id INT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL)"); err != nil {
+		t.Fatal(err)
+	}
+	s.control = httptest.NewServer(s.orders())
+	t.Cleanup(s.control.Close)
+	admin := freePort(t)
+	s.port = freePort(t)
+	s.Rowcast, s.Admin, s.Control = "http://127.0.0.1:"+s.port+"/", "http://127.0.0.1:"+admin+"/", s.control.URL+"/"
+	s.config = filepath.Join(t.TempDir(), "config.toml")
+	text := fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\n[http]\nlisten = \"127.0.0.1:%s\"\n%s\n[admin]\nlisten = \"127.0.0.1:%s\"\n%s",
+		s.db.Addr(), s.db.User(), s.db.Password(), s.port, more, admin, streams)
+	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	return s
+}
+
+// freePort is a port that nobody listens on now.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+func (s *stage) start() {
+	s.rowcast = run(s.t, exec.Command(rowcastBinary, "serve", "--config", s.config))
+	poll(s.t, "rowcast to be ready", func() string { return hinders(s.Rowcast + "readyz") })
+}
+
+// hinders says why url does not answer 200; "" if it does.
+func hinders(url string) string {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	resp, err := client.Get(url)
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return resp.Status + ": " + string(text)
+	}
+	return ""
+}
+
+// program is a process that ends with the test.
+type program struct {
+	cmd  *exec.Cmd
+	out  output
+	done chan struct{}
+}
+
+func run(t testing.TB, cmd *exec.Cmd) *program {
+	t.Helper()
+	p := &program{cmd: cmd, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &p.out, &p.out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		p.signal(syscall.SIGCONT)
+		p.end(syscall.SIGTERM)
+		if t.Failed() {
+			t.Logf("%s said:\n%s", filepath.Base(cmd.Path), p.out.String())
+		}
+	})
+	return p
+}
+
+func (p *program) signal(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
+
+// end ends it and waits; one that does not heed the signal is killed.
+func (p *program) end(sig syscall.Signal) {
+	p.signal(sig)
+	limit := time.NewTimer(20 * time.Second)
+	defer limit.Stop()
+	select {
+	case <-p.done:
+	case <-limit.C:
+		p.signal(syscall.SIGKILL)
+		<-p.done
+	}
+}
+
+// orders is what a script can have done.
+func (s *stage) orders() http.Handler {
+	mux := http.NewServeMux()
+	order := func(name string, f func(body []byte) error) {
+		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err == nil {
+				err = f(body)
+			}
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			}
+		})
+	}
+	order("sql", func(body []byte) error {
+		var sql []string
+		if err := json.Unmarshal(body, &sql); err != nil {
+			return err
+		}
+		return s.db.Exec(sql...)
+	})
+	order("kill", func([]byte) error { s.rowcast.end(syscall.SIGKILL); return nil })
+	order("term", func([]byte) error { s.rowcast.end(syscall.SIGTERM); return nil })
+	order("freeze", func([]byte) error { s.rowcast.signal(syscall.SIGSTOP); return nil })
+	order("thaw", func([]byte) error { s.rowcast.signal(syscall.SIGCONT); return nil })
+	order("start", func([]byte) error {
+		s.rowcast = run(s.t, exec.Command(rowcastBinary, "serve", "--config", s.config))
+		return nil
+	})
+	order("db-kill", func([]byte) error { return s.db.Kill() })
+	order("db-start", func([]byte) error { return s.db.Restart(s.t.Context()) })
+	order("purge", func([]byte) error { return s.purge() })
+	// Pages of another origin than rowcast's; the store keeps no state.
+	mux.Handle("GET /", http.FileServer(http.Dir("pages")))
+	return mux
+}
+
+// purge leaves the newest binlog file alone. A dump thread that has not noticed
+// yet that its client was killed holds a file for a while.
+func (s *stage) purge() error {
+	for limit := time.Now().Add(patience); time.Now().Before(limit); {
+		if err := s.db.Exec("FLUSH BINARY LOGS"); err != nil {
+			return err
+		}
+		files, err := s.db.Query("SHOW BINARY LOGS")
+		if err != nil {
+			return err
+		}
+		newest := files[len(files)-1][0]
+		if err := s.db.Exec("PURGE BINARY LOGS TO '" + newest + "'"); err != nil {
+			return err
+		}
+		if files, err = s.db.Query("SHOW BINARY LOGS"); err != nil || len(files) == 1 {
+			return err
+		}
+	}
+	return errors.New("the server keeps its old binlogs")
+}
