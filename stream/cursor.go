@@ -52,11 +52,17 @@ func (c *cursor) next(buf []byte, limit int, until uint64) ([]byte, view, error)
 			}
 			return buf, v, nil
 		}
+		var passed cdc.Position // of a frame for others: what follows at the same place may be for this client
 		for _, f := range v.frames {
 			c.seq++
 			var err error
-			if buf, err = c.take(buf, f); err != nil {
+			n := len(buf)
+			fresh := f.Pos.Compare(c.pos) > 0 || !passed.IsZero() && f.Pos.Compare(passed) == 0
+			if buf, err = c.take(buf, f, fresh); err != nil {
 				return buf, v, err
+			}
+			if passed = (cdc.Position{}); fresh && len(buf) == n {
+				passed = f.Pos
 			}
 			if len(buf) >= limit || c.seq == until {
 				return buf, v, nil
@@ -66,12 +72,14 @@ func (c *cursor) next(buf []byte, limit int, until uint64) ([]byte, view, error)
 	}
 }
 
-// take deals with one frame.
-func (c *cursor) take(buf []byte, f *Frame) ([]byte, error) {
+// take deals with one frame. One change may have several, each for other bind
+// values: the first of them must not make the others look old, so that the caller
+// says whether the frame is fresh.
+func (c *cursor) take(buf []byte, f *Frame, fresh bool) ([]byte, error) {
 	if f.ctl != nil && !f.ctl.reset {
 		return c.turn(buf, f)
 	}
-	if f.Pos.Compare(c.pos) <= 0 {
+	if !fresh {
 		return buf, nil
 	}
 	c.pos, c.active = f.Pos, true

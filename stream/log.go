@@ -40,8 +40,10 @@ type Log struct {
 	taken int64 // of total: how far the fastest of them has come
 }
 
-// chunk is a run of frames. Its slice only grows, within its capacity, so that
-// readers may hold a part of it.
+// chunk is a run of frames. Its slice only grows, so that readers may hold a part
+// of it. Frames of one position, which are published at once, are never in two
+// chunks: a reader that has come to the end of what it was given has passed all
+// frames of its position.
 type chunk struct {
 	first  uint64
 	frames []*Frame
@@ -50,7 +52,10 @@ type chunk struct {
 }
 
 func (c *chunk) last() *Frame { return c.frames[len(c.frames)-1] }
-func (c *chunk) end() uint64  { return c.first + uint64(len(c.frames)) }
+func (c *chunk) full(size int64) bool {
+	return len(c.frames) == cap(c.frames) || c.bytes+size > chunkBytes
+}
+func (c *chunk) end() uint64 { return c.first + uint64(len(c.frames)) }
 
 // firstNumber leaves room for frames that are put in front (see prepend).
 const firstNumber = 1 << 48
@@ -86,7 +91,7 @@ func (l *Log) publish(frames []*Frame, head cdc.Position, at time.Time) {
 func (l *Log) append(f *Frame) {
 	size := f.size()
 	n := len(l.chunks)
-	if n == 0 || len(l.chunks[n-1].frames) == cap(l.chunks[n-1].frames) || l.chunks[n-1].bytes+size > chunkBytes {
+	if n == 0 || l.chunks[n-1].full(size) && l.chunks[n-1].last().Pos.Compare(f.Pos) != 0 {
 		l.chunks = append(l.chunks, chunk{first: l.next, frames: make([]*Frame, 0, 32)})
 		n = len(l.chunks)
 	}
