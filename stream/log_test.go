@@ -142,13 +142,38 @@ func TestNowIsAskedOnce(t *testing.T) {
 		src := newFake()
 		var n nowCache
 		for range 100 {
-			if _, err := n.get(t.Context(), src); err != nil {
+			if _, err := n.get(t.Context(), src, src.end()); err != nil {
 				t.Fatal(err)
 			}
 		}
 		time.Sleep(nowLasts)
-		if _, err := n.get(t.Context(), src); err != nil || src.nows != 2 {
+		if _, err := n.get(t.Context(), src, src.end()); err != nil || src.nows != 2 {
 			t.Errorf("asked %d times, %v", src.nows, err)
+		}
+	})
+}
+
+// TestNowIsNoOlderThanTheID: an answer from before the id was made would take its
+// client, who comes from an instance that is faster, for one who is ahead.
+func TestNowIsNoOlderThanTheID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := newFake()
+		var n nowCache
+		for range 20 {
+			src.commit(row{"picks", "x"})
+			id := src.end()
+			if now, err := n.get(t.Context(), src, id); err != nil || id.Compare(now) > 0 {
+				t.Fatalf("now is %s, %v, though %s was committed", now, err, id)
+			}
+		}
+		begun, before := time.Now(), src.nows
+		for range 10 {
+			if _, err := n.get(t.Context(), src, at(900, 4, fakeLineage)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if asked := src.nows - before; time.Since(begun) < time.Duration(asked-1)*nowPause {
+			t.Errorf("forged ids made %d questions in %s", asked, time.Since(begun))
 		}
 	})
 }

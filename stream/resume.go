@@ -54,7 +54,7 @@ func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []
 	case below:
 		return s.lanes.join(ctx, c, pos, buf)
 	case above:
-		now, err := s.now.get(ctx, s.source)
+		now, err := s.now.get(ctx, s.source, pos)
 		switch {
 		case err != nil:
 			return buf, later{"the database can't be reached"}
@@ -118,44 +118,63 @@ func (s *Server) restart(c *cursor, why loss, lastID string, buf []byte) ([]byte
 // ids that lie ahead are client input and must not become a load.
 type nowCache struct {
 	mu    sync.Mutex
-	at    time.Time
+	at    time.Time // when the newest question began
 	pos   cdc.Position
 	err   error
 	ready chan struct{} // a question under way
 }
 
 const (
-	nowLasts   = time.Second
+	nowLasts   = time.Second            // an answer that an id is not ahead of, and a failure
+	nowPause   = 100 * time.Millisecond // between two questions
 	nowTimeout = 5 * time.Second
 )
 
-func (n *nowCache) get(ctx context.Context, src Source) (cdc.Position, error) {
-	n.mu.Lock()
-	if !n.at.IsZero() && time.Since(n.at) < nowLasts {
-		defer n.mu.Unlock()
-		return n.pos, n.err
-	}
-	if ready := n.ready; ready != nil {
+// get returns the binlog's end, as it was when get was called or later, unless an
+// older answer already lies behind id. An id may be newer than such an answer: its
+// client got it from another instance a moment ago, and is not ahead for that.
+func (n *nowCache) get(ctx context.Context, src Source, id cdc.Position) (cdc.Position, error) {
+	for late := false; ; late = true {
+		n.mu.Lock()
+		ready, pos, err := n.ready, n.pos, n.err
+		fresh := !n.at.IsZero() && time.Since(n.at) < nowLasts
+		if ready == nil && fresh && (err != nil || id.Compare(pos) <= 0) {
+			n.mu.Unlock()
+			return pos, err
+		}
+		if ready == nil {
+			ready = make(chan struct{})
+			n.ready = ready
+			wait := nowPause - time.Since(n.at)
+			n.mu.Unlock()
+			return n.ask(ctx, src, wait, ready)
+		}
 		n.mu.Unlock()
 		select {
 		case <-ready:
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			return n.pos, n.err
 		case <-ctx.Done():
 			return cdc.Position{}, ctx.Err()
 		}
+		if late { // that question began after this call
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return n.pos, n.err
+		}
 	}
-	ready := make(chan struct{})
-	n.ready = ready
-	n.mu.Unlock()
-	// Others wait for the answer: it must not end with the client that asked first.
-	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), nowTimeout)
+}
+
+// ask puts the question. Others wait for the answer: it must not end with the
+// client that asked first.
+func (n *nowCache) ask(ctx context.Context, src Source, wait time.Duration, ready chan struct{}) (cdc.Position, error) {
+	ctx = context.WithoutCancel(ctx)
+	_ = pause(ctx, wait) // that context never ends
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, nowTimeout)
 	defer cancel()
-	pos, err := src.Now(ask)
+	pos, err := src.Now(ctx)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.pos, n.err, n.at, n.ready = pos, err, time.Now(), nil
+	n.pos, n.err, n.at, n.ready = pos, err, begun, nil
 	close(ready)
 	return pos, err
 }
