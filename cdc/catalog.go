@@ -79,10 +79,26 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 	return def, c.alteredSince(name, at, hint)
 }
 
-// warm reads the definitions of all wanted tables before a reading from now
-// begins. Without it the first event of a table could come a moment before an
-// ALTER that the server has run already, and would have to be given up.
-func (s *Source) warm(ctx context.Context, conn *client.Conn, flavor Flavor, h Handler, at Position) error {
+// Remember reads the definitions of all tables that are wanted, where the binlog
+// will not describe them (binlog_row_metadata is not FULL). Called before a
+// reading from now begins, or before other tables become wanted. Without it the
+// first event of a table could come a moment before an ALTER that the server has
+// run already, and would have to be given up.
+func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) bool) error {
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer quit(conn)
+	flavor := s.identify(conn)
+	file, pos, err := endOf(conn)
+	if err != nil {
+		return err
+	}
+	at, err := Checkpoint(file, pos, 0)
+	if err != nil {
+		return err
+	}
 	r, err := conn.Execute("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND @@global.binlog_row_metadata <> 'FULL'")
 	if err != nil {
 		return fmt.Errorf("list the tables: %w", explain(unwrapTrace(err)))
@@ -102,7 +118,7 @@ func (s *Source) warm(ctx context.Context, conn *client.Conn, flavor Flavor, h H
 			return fmt.Errorf("list the tables: %w", err)
 		}
 		name := tableName{strings.Clone(schema), strings.Clone(table)}
-		if c.known[name] != nil || !h.Wants([]byte(schema), []byte(table)) {
+		if c.known[name] != nil || !wants([]byte(schema), []byte(table)) {
 			continue
 		}
 		def, err := LoadTableDef(conn, flavor, name.schema, name.table)

@@ -81,11 +81,11 @@ func (s *Source) missing(ctx context.Context, asked Position) error {
 	if len(files) == 0 {
 		return fmt.Errorf("%w: the server lists no binlog file", ErrPurged)
 	}
-	oldest, err := Checkpoint(files[0], firstPos, 0)
+	oldest, err := Checkpoint(files[0].name, firstPos, 0)
 	if err != nil {
 		return err
 	}
-	newest, err := Checkpoint(files[len(files)-1], firstPos, 0)
+	newest, err := Checkpoint(files[len(files)-1].name, firstPos, 0)
 	if err != nil {
 		return err
 	}
@@ -150,17 +150,6 @@ func (s *Source) Now(ctx context.Context) (Position, error) {
 		return Position{}, err
 	}
 	return Checkpoint(at.file, at.pos, p.lineage)
-}
-
-// Define reads what a table looks like now, and remembers it for the events to
-// come: a caller that asks for each configured table before it reads from now
-// spares the reading a look-up that could come too late.
-func (s *Source) Define(ctx context.Context, schema, table string) (*TableDef, error) {
-	now, err := s.Now(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.define(ctx, schema, table, now, false)
 }
 
 // each reads the events of a dump of its own from a checkpoint until f says that it is done.

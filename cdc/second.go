@@ -66,7 +66,7 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (Pos
 	}
 	to := before
 	for i := len(files) - 1; i >= 0; i-- {
-		from, err := Checkpoint(files[i], firstPos, 0)
+		from, err := Checkpoint(files[i].name, firstPos, 0)
 		if err != nil {
 			return Position{}, err
 		}

@@ -178,21 +178,50 @@ func endOf(c *client.Conn) (file string, pos uint32, err error) {
 }
 
 // filesOf lists the binlog files that the server holds, oldest first.
-func filesOf(c *client.Conn) ([]string, error) {
+func filesOf(c *client.Conn) ([]binlogFile, error) {
 	r, err := c.Execute("SHOW BINARY LOGS")
 	if err != nil {
 		return nil, fmt.Errorf("list the binlog files: %w", explain(unwrapTrace(err)))
 	}
 	defer r.Close()
-	var files []string
+	var files []binlogFile
 	for i := range r.RowNumber() {
-		f, err := r.GetString(i, 0)
+		name, err := r.GetString(i, 0)
 		if err != nil {
 			return nil, fmt.Errorf("list the binlog files: %w", err)
 		}
-		files = append(files, strings.Clone(f))
+		size, err := r.GetUint(i, 1)
+		if err != nil {
+			return nil, fmt.Errorf("list the binlog files: %w", err)
+		}
+		files = append(files, binlogFile{strings.Clone(name), size})
 	}
 	return files, nil
+}
+
+type binlogFile struct {
+	name string
+	size uint64 // bytes
+}
+
+// between is how many bytes of binlog lie between two places of the files.
+func between(files []binlogFile, from, to Position) (n uint64) {
+	inside := false
+	for _, f := range files {
+		if f.name == from.file {
+			inside, n = true, n-uint64(from.pos)
+		}
+		if f.name == to.file {
+			if n += uint64(to.pos); !inside || from.Compare(to) >= 0 {
+				return 0
+			}
+			return n
+		}
+		if inside {
+			n += f.size
+		}
+	}
+	return 0
 }
 
 // freeServerID picks a server id that no replica uses: a second replica of the

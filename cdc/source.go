@@ -160,8 +160,9 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 		quit(c)
 		return err
 	}
-	if live && target.IsZero() {
-		if err := s.warm(ctx, c, flavor, r.h, r.cur); err != nil {
+	var files []binlogFile
+	if live && !target.IsZero() {
+		if files, err = filesOf(c); err != nil {
 			quit(c)
 			return err
 		}
@@ -172,7 +173,7 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 	}
 	defer s.end(d)
 	r.restart(flavor)
-	return s.pump(ctx, d, r, live, target)
+	return s.pump(ctx, d, r, live, &lag{target: target, files: files})
 }
 
 // dump opens the dump of a reading. c becomes the dump's.
@@ -214,7 +215,7 @@ func (s *Source) end(d *dump) {
 }
 
 // pump feeds the reader from the dump until one of them ends.
-func (s *Source) pump(ctx context.Context, d *dump, r *reader, live bool, target Position) error {
+func (s *Source) pump(ctx context.Context, d *dump, r *reader, live bool, behind *lag) error {
 	var e event
 	asked, seen := r.cur, false
 	for {
@@ -238,7 +239,7 @@ func (s *Source) pump(ctx context.Context, d *dump, r *reader, live bool, target
 			seen = seen || !r.first
 		}
 		if live {
-			s.progress(r, &e, target)
+			s.progress(r, &e, behind)
 		}
 	}
 }
@@ -258,8 +259,18 @@ func (s *Source) begun(r *reader, asked Position, live bool) error {
 	return r.h.Checkpoint(r.cur.checkpoint(), time.Time{})
 }
 
+// lag is what the server held when the reading connected.
+type lag struct {
+	target Position
+	files  []binlogFile
+	caught bool // the target was reached
+}
+
 // progress keeps the status. Once an event, so it is kept cheap.
-func (s *Source) progress(r *reader, e *event, target Position) {
+func (s *Source) progress(r *reader, e *event, behind *lag) {
+	if !behind.caught {
+		behind.caught = r.cur.Compare(behind.target) >= 0
+	}
 	now := time.Now()
 	s.status.mu.Lock()
 	defer s.status.mu.Unlock()
@@ -273,7 +284,10 @@ func (s *Source) progress(r *reader, e *event, target Position) {
 	if isHeartbeat(e.typ) { // the server has nothing more to send
 		st.Lag = 0
 	}
-	st.CaughtUp = r.cur.Compare(target) >= 0 && st.Lag <= lagLimit
+	st.CaughtUp = behind.caught && st.Lag <= lagLimit
+	if st.LagBytes = 0; !behind.caught {
+		st.LagBytes = between(behind.files, r.cur, behind.target)
+	}
 }
 
 // judge says what an error of the dump means. seen: events were read before it.

@@ -347,3 +347,22 @@ func TestAltered(t *testing.T) {
 		})
 	}
 }
+
+// TestLagBytes: what is still to be read is told while a reading catches up.
+func TestLagBytes(t *testing.T) {
+	files := []binlogFile{{"binlog.000001", 1000}, {"binlog.000002", 500}, {"binlog.000003", 300}}
+	for _, c := range []struct {
+		from, to string
+		want     uint64
+	}{
+		{"binlog.000001/4", "binlog.000001/904", 900},
+		{"binlog.000001/900", "binlog.000003/104", 100 + 500 + 104},
+		{"binlog.000003/104", "binlog.000003/104", 0},
+		{"binlog.000003/204", "binlog.000003/104", 0},
+		{"binlog.000000/4", "binlog.000003/104", 0},
+	} {
+		if got := between(files, at(t, c.from), at(t, c.to)); got != c.want {
+			t.Errorf("from %s to %s: %d instead of %d", c.from, c.to, got, c.want)
+		}
+	}
+}

@@ -71,6 +71,7 @@ var (
 	descPosition   = gauge("position_info", "Where the live feed stands in the binlog.", "file", "server", "version")
 	descOffset     = gauge("position_bytes", "Offset of the live feed in its binlog file.")
 	descLag        = gauge("lag_seconds", "How old the newest event was when it was read.")
+	descLagBytes   = gauge("lag_bytes", "Bytes of binlog to read until what the server held when it was connected is read.")
 	descReconnects = gauge("reconnects_total", "Connections to the binlog that had to be made anew.")
 	descRead       = gauge("read_bytes_total", "Bytes of binlog read, live and replays.")
 	descDumps      = gauge("dumps", "Open binlog connections.")
@@ -99,6 +100,7 @@ func (st *state) Collect(ch chan<- prometheus.Metric) {
 		send(descOffset, prometheus.GaugeValue, float64(head.Offset()))
 	}
 	send(descLag, prometheus.GaugeValue, lag(status).Seconds())
+	send(descLagBytes, prometheus.GaugeValue, float64(status.LagBytes))
 	send(descReconnects, prometheus.CounterValue, float64(status.Reconnects))
 	send(descRead, prometheus.CounterValue, float64(status.BytesRead))
 	send(descDumps, prometheus.GaugeValue, float64(status.Dumps))

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"rowcast/cdc"
@@ -30,8 +29,7 @@ type app struct {
 	public net.Listener
 	admin  net.Listener // nil: none
 
-	ready  func(a *app) // called once the binlog is about to be read; may be nil
-	lookUp atomic.Bool  // the binlog does not describe tables
+	ready func(a *app) // called once the binlog is about to be read; may be nil
 }
 
 // open does what can fail at once: it judges the config and listens. A port
@@ -75,7 +73,11 @@ func (a *app) run(ctx context.Context) error {
 		a.fact("open files: at most %d, and about as many clients", files)
 	}
 	failed := make(chan error, 3) // one each for the two listeners and the work; nobody waits to send
-	public := a.serve(a.public, a.server.Handler(), failed)
+	handler := a.server.Handler()
+	if a.front != nil {
+		handler = a.front(handler)
+	}
+	public := a.serve(a.public, handler, failed)
 	a.fact("listening on %s", a.url())
 	servers := []*http.Server{public}
 	if a.admin != nil {

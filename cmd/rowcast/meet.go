@@ -77,28 +77,7 @@ func (a *app) inspect(ctx context.Context) error {
 	for _, info := range a.set.Streams() {
 		a.fact("stream %s: %s of %s", info.Name, strings.Join(info.Ops, ", "), info.Table)
 	}
-	for _, f := range findings {
-		if f.What == "binlog_row_metadata" && f.Level != cdc.OK {
-			a.lookUp.Store(true)
-		}
-	}
-	return a.remember(ctx, verdicts)
-}
-
-// remember has the source look at the tables now, where the binlog will not
-// describe them: at the first change it could be too late.
-func (a *app) remember(ctx context.Context, verdicts []verdict) error {
-	if !a.lookUp.Load() {
-		return nil
-	}
-	for _, v := range verdicts {
-		for _, def := range v.tables {
-			if _, err := a.src.Define(ctx, def.Schema, def.Name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return a.src.Remember(ctx, a.set.Wants)
 }
 
 func tableNames(set *filters.Set) []string {

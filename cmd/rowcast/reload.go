@@ -81,7 +81,7 @@ func (a *app) judgeReload(ctx context.Context) (*config, *filters.Set, error) {
 	}
 	verdicts, err := judgeTables(ctx, a.src, conf, set)
 	if err == nil {
-		err = a.remember(ctx, verdicts)
+		err = a.src.Remember(ctx, set.Wants)
 	}
 	if err != nil {
 		return nil, nil, err
