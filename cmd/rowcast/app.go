@@ -29,7 +29,8 @@ type app struct {
 	public net.Listener
 	admin  net.Listener // nil: none
 
-	ready func(a *app) // called once the binlog is about to be read; may be nil
+	ready func(a *app)                    // called once the binlog is about to be read; may be nil
+	front func(http.Handler) http.Handler // put before the public handler; may be nil
 }
 
 // open does what can fail at once: it judges the config and listens. A port

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"rowcast/internal/throwaway"
@@ -62,6 +63,7 @@ func (d *demoCmd) Run(c *console) (err error) {
 	a := &app{conf: conf, facts: io.Discard, log: slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), drain: demoDrain}
 	shown := make(chan error, 1) // so that its end never waits for us
 	started := false
+	a.front = func(next http.Handler) http.Handler { return board(s, next) }
 	a.ready = func(a *app) {
 		started = true
 		go func() {
@@ -133,16 +135,17 @@ func (d *demoCmd) banner(out io.Writer, s *throwaway.Server, a *app) {
 	}
 	fmt.Fprintf(out, `%s %s runs in %s, with a hockey draft in database draft.
 
+  board   %s/board/
   page    %s
   stream  curl -N %s/events/picks
   SQL     %s draft
 
-Insert a pick there, and see it on the page at once:
+Insert a pick there, or on the board, and see it at once:
 
   INSERT INTO picks (round, team, player) VALUES (1, 'Oilers', 'Jori Lahtinen');
 
 Ctrl-C ends it all and leaves nothing behind.
-`, name, s.Version(), s.Dir(), a.url(), a.url(), s.ClientCommand())
+`, name, s.Version(), s.Dir(), a.url(), a.url(), a.url(), s.ClientCommand())
 }
 
 func demoConfig(s *throwaway.Server, listen string) string {
@@ -157,6 +160,7 @@ listen = %q
 listen = ""
 [stream]
 heartbeat = "5s"
+ping = "ping"
 [[table]]
 name = "draft.picks"
 as = "picks"
