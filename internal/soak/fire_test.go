@@ -1,0 +1,312 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rowcast/internal/throwaway"
+)
+
+// fire is one server under fire.
+type fire struct {
+	t      *testing.T
+	ctx    context.Context
+	plan   *planner
+	s      *throwaway.Server
+	faults *faults
+	load   *load
+	subs   []*subscriber
+	report *report
+
+	baseGoroutines, baseFiles []int
+}
+
+// TestExactUnderFire: writers, subscribers and faults at random, then the truth.
+func TestExactUnderFire(t *testing.T) {
+	p := plan(t)
+	reports := &table2{}
+	t.Cleanup(func() { t.Logf("seed %d\n%s", p.seed, reports) })
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		f := &fire{t: t, ctx: t.Context(), plan: p, report: &report{name: string(flavor)}}
+		reports.add(f.report)
+		f.build(flavor)
+		f.storm()
+		f.calm()
+		f.leaks()
+		f.judge()
+	})
+}
+
+// serverArgs are part of the plan.
+func serverArgs(rng *rand.Rand, flavor throwaway.Flavor) []string {
+	args := []string{"--binlog-row-metadata=FULL",
+		fmt.Sprintf("--max-binlog-size=%d", 16384<<rng.IntN(either(4, 7))),
+		fmt.Sprintf("--binlog-row-event-max-size=%d", 256<<rng.IntN(6))}
+	if flavor == throwaway.MariaDB && rng.IntN(2) == 0 {
+		args = append(args, "--log-bin-compress", "--log-bin-compress-min-len=10")
+	}
+	return args
+}
+
+// build starts the server, two instances of rowcast, and proxies on both sides.
+func (f *fire) build(flavor throwaway.Flavor) {
+	t := f.t
+	args := serverArgs(f.plan.rng("server", 0), flavor)
+	t.Log(strings.Join(args, " "))
+	f.s = throwaway.Test(t, flavor, args...)
+	if err := f.s.Exec(schemaSQL()...); err != nil {
+		t.Fatal(err)
+	}
+	f.faults = &faults{t: t, s: f.s, counts: map[string]int{}}
+	for n := range 2 {
+		db := newProxy(t, f.s.Addr(), nil)
+		config := func(extra bool) string { return f.config(n, db.addr()) + streamsConfig(extra) }
+		i := newInstance(t, fmt.Sprintf("%s-%d", flavor, n), config(false))
+		f.faults.instances = append(f.faults.instances, i)
+		f.faults.databases = append(f.faults.databases, db)
+		f.faults.fronts = append(f.faults.fronts, newProxy(t, i.http, nil))
+		f.faults.configs = append(f.faults.configs, config)
+		if err := i.start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, i := range f.faults.instances {
+		if hinders := i.ready(f.ctx, time.Minute); hinders != "" {
+			t.Fatalf("%s: %s", i.name, hinders)
+		}
+		goroutines, files, err := i.footprint(f.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.baseGoroutines, f.baseFiles = append(f.baseGoroutines, goroutines), append(f.baseFiles, files)
+	}
+}
+
+// config of the nth instance: a small history, so that replays are the rule.
+func (f *fire) config(n int, addr string) string {
+	text := fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\n", addr, f.s.User(), f.s.Password())
+	if n == 0 {
+		text += fmt.Sprintf("tls = \"off\"\nserver_id = %d\n", thiefID)
+	}
+	return text + fmt.Sprintf("[stream]\nheartbeat = \"500ms\"\nretry = \"100ms\"\nhistory = \"%dKiB\"\nmax_replays = %d\n", 128<<(2*n), 2+2*n)
+}
+
+// subscribe makes the subscribers; the first keeps a copy of the tables.
+func (f *fire) subscribe() {
+	for n := range either(8, 14) {
+		rng := f.plan.rng("subscriber", n)
+		s := &subscriber{name: fmt.Sprintf("subscriber %d", n), rng: rng, fail: f.t.Errorf,
+			lineage: map[uint32]uint32{}, kinds: map[string]int{}, g: int32(rng.IntN(6)), retry: 100 * time.Millisecond}
+		if n == 0 {
+			s.mirror, s.streams = newMirror(), []int{0, 1, 2, 3}
+		} else {
+			s.streams = rng.Perm(len(tables))[:1+rng.IntN(len(tables))]
+		}
+		f.subs = append(f.subs, s)
+	}
+}
+
+// storm has load, subscribers and faults; the subscribers go on behind it.
+func (f *fire) storm() {
+	f.subscribe()
+	length := orElse(*duration, either(30*time.Second, 15*time.Minute))
+	storm, over := context.WithTimeout(f.ctx, length)
+	defer over()
+	var addrs []string
+	for _, p := range f.faults.fronts {
+		addrs = append(addrs, p.addr())
+	}
+	subsCtx, stop := context.WithCancel(f.ctx)
+	var subs, work sync.WaitGroup
+	f.t.Cleanup(func() { stop(); subs.Wait() })
+	for _, s := range f.subs {
+		subs.Go(func() { s.run(subsCtx, storm, addrs) })
+	}
+	// The copy is of the whole tables, so it begins before the first row.
+	eventually(f.t, time.Minute, "the first subscribers", func() string {
+		if f.subs[0].reached.Load() == 0 {
+			return "no checkpoint yet"
+		}
+		return ""
+	})
+	f.report.stop = func() { stop(); subs.Wait() }
+	f.load = &load{s: f.s, target: int64(orElse(*changes, either(20_000, 1_000_000))), pace: length, begun: time.Now()}
+	for n := range 4 {
+		w := &writer{load: f.load, n: n, rng: f.plan.rng("writer", n)}
+		work.Go(func() { w.run(storm) })
+	}
+	watch, unwatch := context.WithCancel(f.ctx)
+	var watching sync.WaitGroup
+	for n, i := range f.faults.instances {
+		watching.Go(func() { i.watch(watch) })
+		for _, p := range []*proxy{f.faults.databases[n], f.faults.fronts[n]} {
+			p.mu.Lock()
+			p.rng = f.plan.rng("proxy "+p.target[:9], n)
+			p.mu.Unlock()
+		}
+	}
+	f.t.Cleanup(func() { unwatch(); watching.Wait() })
+	f.faults.start(storm, &work, f.plan)
+	work.Wait()
+	f.t.Logf("storm over: %d changes written, %d statements failed", f.load.written.Load(), f.load.errors.Load())
+}
+
+// calm ends what is half done and waits until every subscriber has it all.
+func (f *fire) calm() {
+	for n := range f.faults.instances {
+		f.faults.databases[n].calm()
+		f.faults.fronts[n].calm()
+	}
+	f.endXA()
+	if err := f.s.Exec("INSERT INTO soak.a (id, g) VALUES (999999, 0)"); err != nil {
+		f.t.Fatal(err)
+	}
+	for _, i := range f.faults.instances {
+		if hinders := i.ready(f.ctx, 90*time.Second); hinders != "" {
+			f.t.Fatalf("%s, after the faults: %s", i.name, hinders)
+		}
+	}
+	file, pos, err := binlogEnd(f.s)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	number := atoi(file[strings.LastIndexByte(file, '.')+1:])
+	end := uint64(number)<<32 | uint64(pos)
+	begun := time.Now()
+	hinders := within(f.ctx, either(90*time.Second, 5*time.Minute), func() string {
+		for _, s := range f.subs {
+			if r := s.reached.Load(); r < end {
+				return fmt.Sprintf("%s (streams %v) is at %d/%d, the binlog ends at %s/%d", s.name, s.streams, r>>32, uint32(r), file, pos)
+			}
+		}
+		return ""
+	})
+	if hinders != "" {
+		f.t.Errorf("not everybody caught up within %s: %s", time.Since(begun), hinders)
+		for _, i := range f.faults.instances {
+			f.t.Logf("%s:\n%s", i.name, i.goroutines())
+		}
+	}
+	f.report.caughtUp = time.Since(begun)
+	f.report.stop()
+}
+
+// endXA ends transactions that writers left prepared.
+func (f *fire) endXA() {
+	rows, err := f.s.Query("XA RECOVER")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, r := range rows {
+		if err := f.s.Exec(fmt.Sprintf("XA COMMIT '%s'", r[3])); err != nil {
+			f.t.Error(err)
+		}
+	}
+}
+
+// leaks: what is quiet again has what it had at first.
+func (f *fire) leaks() {
+	for n, i := range f.faults.instances {
+		var goroutines, files int
+		hinders := within(f.ctx, time.Minute, func() string {
+			var err error
+			if goroutines, files, err = i.footprint(f.ctx); err != nil {
+				return err.Error()
+			}
+			if goroutines > f.baseGoroutines[n]+4 || files > f.baseFiles[n]+3 {
+				return fmt.Sprintf("%d goroutines, %d files; at the start %d, %d", goroutines, files, f.baseGoroutines[n], f.baseFiles[n])
+			}
+			return ""
+		})
+		if hinders != "" {
+			f.t.Errorf("%s leaks: %s\n%s", i.name, hinders, i.goroutines())
+		}
+		f.report.goroutines += goroutines
+		f.report.baseline += f.baseGoroutines[n]
+		f.report.files += files
+		i.mu.Lock()
+		i.sample()
+		i.mu.Unlock()
+		f.report.peak = max(f.report.peak, i.peak.Load())
+	}
+	hinders := within(f.ctx, time.Minute, func() string {
+		if open := len(dumpThreads(f.s)); open != len(f.faults.instances) {
+			return fmt.Sprintf("%d dump connections for %d instances", open, len(f.faults.instances))
+		}
+		return ""
+	})
+	if hinders != "" {
+		f.t.Error(hinders)
+	}
+	if limit := int64(256 << 20); f.report.peak > limit && !raceEnabled {
+		f.t.Errorf("rowcast's memory rose to %d MiB", f.report.peak>>20)
+	}
+}
+
+// judge compares everybody's sequence, and the copy, with the truth.
+func (f *fire) judge() {
+	tr, err := readTruth(f.ctx, f.s)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if len(tr.facts) == 0 || tr.xaGroups == 0 {
+		f.t.Fatalf("the truth holds %d changes, %d XA transactions", len(tr.facts), tr.xaGroups)
+	}
+	r := f.report
+	r.changes, r.configured, r.xa = tr.changes, len(tr.facts), tr.xaGroups
+	for _, s := range f.subs {
+		v := s.verify(tr, nil)
+		r.verdict.add(v)
+		r.disconnects += s.disconnects
+		if v.bad() {
+			f.t.Errorf("%s (streams %v, g %d): %d events, %d lost, %d repeated, %d reordered, %d wrong, %d resets: %s", s.name, s.streams, s.g,
+				v.events, v.lost, v.repeated, v.reordered, v.wrong, v.resets, strings.Join(v.notes, "; "))
+		}
+		f.t.Logf("%s: %d events, %d connections %v, sent away %d times", s.name, v.events, s.connects, s.kinds, s.sentAway)
+	}
+	f.compareCopy(f.subs[0])
+	r.faults = f.faults.counts
+	for n := range f.faults.instances {
+		for _, p := range []*proxy{f.faults.databases[n], f.faults.fronts[n]} {
+			for name, count := range p.tricks {
+				r.faults["proxy: "+name] += count
+			}
+		}
+	}
+}
+
+// compareCopy: what a page would show is what SELECT says.
+func (f *fire) compareCopy(s *subscriber) {
+	for _, i := range s.streams {
+		t := tables[i]
+		if t.more != "" && f.faults.crash {
+			continue // MyISAM loses rows in a crash that its binlog has
+		}
+		q := "SELECT " + strings.Join(columns, ", ") + " FROM soak." + t.name
+		if t.where {
+			q += fmt.Sprintf(" WHERE g = %d", s.g)
+		}
+		result, err := f.s.Query(q)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		var rows []row
+		for _, values := range result {
+			r := make(row, len(values))
+			for c, v := range values {
+				if r[c] = "null"; v != "NULL" {
+					r[c] = textValue(c, v)
+				}
+			}
+			rows = append(rows, r)
+		}
+		if diff := s.mirror.differs(t, rows); diff != "" {
+			f.t.Errorf("the copy of %s is not the table: %s", t.name, diff)
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package soak
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// proxy forwards TCP connections and mistreats them.
+type proxy struct {
+	target string
+	l      net.Listener
+	wg     sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu    sync.Mutex
+	rng   *rand.Rand // nil: connections are left alone
+	links map[*link]struct{}
+	plan  func(n int) fate // of the nth connection; nil: at random
+	count int
+
+	down   atomic.Int64 // bytes that came from the target
+	dumps  atomic.Int64 // COM_BINLOG_DUMP commands seen; needs tls = "off"
+	open   atomic.Int64 // connections that dump
+	most   atomic.Int64 // the most of them at a time
+	tricks map[string]int
+}
+
+// fate is what a connection has before it.
+type fate struct {
+	name       string
+	cutDown    int64         // close both ends after so many bytes from the target; 0: never
+	half       bool          // instead, only tell the client that the target has ended
+	delay      time.Duration // before each piece
+	trickle    int           // so many bytes are handed on one by one
+	blackAfter int64         // bytes from the target, then nothing is forwarded, nor closed
+	packets    int           // cut after so many packets from the target behind a dump command
+	mid        bool          // and that in the middle of the last one
+}
+
+type link struct {
+	p              *proxy
+	fate           fate
+	client, target net.Conn
+	dumping        atomic.Bool
+}
+
+func newProxy(t testing.TB, target string, rng *rand.Rand) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{target: target, l: l, rng: rng, links: map[*link]struct{}{}, tricks: map[string]int{}}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.wg.Go(p.accept)
+	t.Cleanup(func() {
+		p.cancel()
+		l.Close()
+		p.cutAll()
+		p.wg.Wait()
+	})
+	return p
+}
+
+func (p *proxy) addr() string { return p.l.Addr().String() }
+
+// calm lets connections alone from now on; those that are open are cut.
+func (p *proxy) calm() {
+	p.mu.Lock()
+	p.rng, p.plan = nil, nil
+	p.mu.Unlock()
+	p.cutAll()
+}
+
+func (p *proxy) cutAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		l.close()
+	}
+}
+
+func (p *proxy) accept() {
+	for {
+		c, err := p.l.Accept()
+		if err != nil {
+			return
+		}
+		p.wg.Go(func() { p.serve(c) })
+	}
+}
+
+func (p *proxy) serve(c net.Conn) {
+	defer c.Close()
+	t, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(p.ctx, "tcp4", p.target)
+	if err != nil {
+		return
+	}
+	defer t.Close()
+	l := &link{p: p, client: c, target: t}
+	p.mu.Lock()
+	l.fate = p.decide()
+	p.links[l] = struct{}{}
+	p.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(l.up)
+	both.Go(l.downward)
+	both.Wait()
+	p.mu.Lock()
+	delete(p.links, l)
+	p.mu.Unlock()
+	if l.dumping.Load() {
+		p.open.Add(-1)
+	}
+}
+
+// decide: most connections live, so that there is progress; under mu.
+func (p *proxy) decide() (f fate) {
+	p.count++
+	if p.plan != nil {
+		return p.plan(p.count)
+	}
+	if p.rng == nil {
+		return f
+	}
+	size := func(bits int) int64 { return 1 + p.rng.Int64N(1<<(4+p.rng.IntN(bits))) }
+	switch p.rng.IntN(12) {
+	case 0:
+		f = fate{name: "cut", cutDown: size(16)}
+	case 1:
+		f = fate{name: "half-close", cutDown: size(16), half: true}
+	case 2:
+		f = fate{name: "delay", delay: between(p.rng, time.Millisecond, 60*time.Millisecond)}
+	case 3:
+		f = fate{name: "trickle", trickle: int(size(10))}
+	case 4:
+		if p.rng.IntN(4) == 0 {
+			f = fate{name: "black hole", blackAfter: size(14)}
+		}
+	}
+	if f.name != "" {
+		p.tricks[f.name]++
+	}
+	return f
+}
+
+func (l *link) close() {
+	l.client.Close()
+	l.target.Close()
+}
+
+// up forwards what the client says, and looks for dump commands.
+func (l *link) up() {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := l.client.Read(buf)
+		if n >= 5 && buf[3] == 0 && buf[4] == 0x12 && int(buf[0])+4 == n && !l.dumping.Load() { // COM_BINLOG_DUMP
+			l.dumping.Store(true)
+			l.p.dumps.Add(1)
+			open := l.p.open.Add(1)
+			for most := l.p.most.Load(); open > most && !l.p.most.CompareAndSwap(most, open); most = l.p.most.Load() {
+			}
+		}
+		if n > 0 {
+			if _, werr := l.target.Write(buf[:n]); werr != nil {
+				l.close()
+				return
+			}
+		}
+		if err == io.EOF {
+			_ = l.target.(*net.TCPConn).CloseWrite()
+			return
+		}
+		if err != nil {
+			l.close()
+			return
+		}
+	}
+}
+
+// downward forwards what the target says, as the fate has it.
+func (l *link) downward() {
+	defer l.close()
+	f := l.fate
+	buf := make([]byte, 32<<10)
+	var sent int64
+	cutter := packetCutter{left: f.packets, mid: f.mid}
+	for {
+		n, err := l.target.Read(buf)
+		l.p.down.Add(int64(n))
+		piece, last := buf[:n], false
+		if limit := f.cutDown; limit > 0 && sent+int64(n) >= limit {
+			piece, last = buf[:limit-sent], true
+		}
+		if f.packets > 0 && l.dumping.Load() {
+			if keep := cutter.cut(piece); keep < len(piece) || cutter.over {
+				piece, last = piece[:keep], true
+			}
+		}
+		if !l.hand(piece) {
+			return
+		}
+		sent += int64(len(piece))
+		switch {
+		case last && f.half:
+			_ = l.client.(*net.TCPConn).CloseWrite()
+			_, _ = io.Copy(io.Discard, l.target) // until one of them gives up
+			return
+		case last:
+			return
+		case f.blackAfter > 0 && sent >= f.blackAfter:
+			_, _ = io.Copy(io.Discard, l.target)
+			<-l.p.ctx.Done()
+			return
+		}
+		if err == io.EOF {
+			_ = l.client.(*net.TCPConn).CloseWrite()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// hand writes a piece to the client, slowly where the fate says so.
+func (l *link) hand(piece []byte) bool {
+	if l.fate.delay > 0 && !pause(l.p.ctx, l.fate.delay) {
+		return false
+	}
+	for len(piece) > 0 && l.fate.trickle > 0 {
+		l.fate.trickle--
+		if _, err := l.client.Write(piece[:1]); err != nil {
+			return false
+		}
+		if piece = piece[1:]; l.fate.trickle%16 == 0 && !pause(l.p.ctx, time.Millisecond) {
+			return false
+		}
+	}
+	_, err := l.client.Write(piece)
+	return err == nil
+}
+
+// packetCutter finds the boundaries of MySQL's packets in what a dump sends.
+type packetCutter struct {
+	left int // packets to let through
+	mid  bool
+	head []byte // of a header that is not complete
+	body int    // bytes to come of the packet
+	over bool
+}
+
+// cut returns how much of b goes through.
+func (c *packetCutter) cut(b []byte) int {
+	for i := 0; i < len(b); {
+		if c.over {
+			return i
+		}
+		if c.body == 0 {
+			c.head = append(c.head, b[i])
+			if i++; len(c.head) == 4 {
+				c.body = int(c.head[0]) | int(c.head[1])<<8 | int(c.head[2])<<16
+				c.head = c.head[:0]
+				if c.left--; c.left == 0 && c.mid {
+					c.body /= 2
+				}
+			}
+		} else {
+			n := min(c.body, len(b)-i)
+			i, c.body = i+n, c.body-n
+		}
+		c.over = c.left <= 0 && c.body == 0 && len(c.head) == 0
+	}
+	return len(b)
+}

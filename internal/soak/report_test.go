@@ -1,0 +1,84 @@
+package soak
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// report is a column of the table that the full form prints.
+type report struct {
+	name        string
+	stop        func()
+	changes     int // in the binlog
+	configured  int // of configured tables
+	xa          int
+	verdict     verdict
+	disconnects int
+	faults      map[string]int
+	peak        int64
+	goroutines  int
+	baseline    int
+	files       int
+	caughtUp    time.Duration
+}
+
+// table2 is the reports side by side.
+type table2 struct {
+	mu   sync.Mutex
+	cols []*report
+}
+
+func (t *table2) add(r *report) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cols = append(t.cols, r)
+}
+
+func (t *table2) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	slices.SortFunc(t.cols, func(a, b *report) int { return strings.Compare(a.name, b.name) })
+	var b strings.Builder
+	line := func(name string, value func(r *report) string) {
+		fmt.Fprintf(&b, "| %-42s |", name)
+		for _, r := range t.cols {
+			fmt.Fprintf(&b, " %12s |", value(r))
+		}
+		b.WriteByte('\n')
+	}
+	number := func(name string, value func(r *report) int) {
+		line(name, func(r *report) string { return fmt.Sprint(value(r)) })
+	}
+	line("", func(r *report) string { return r.name })
+	line(strings.Repeat("-", 42), func(*report) string { return strings.Repeat("-", 11) + ":" })
+	number("changes", func(r *report) int { return r.changes })
+	number("of configured tables", func(r *report) int { return r.configured })
+	number("XA transactions committed", func(r *report) int { return r.xa })
+	number("events delivered", func(r *report) int { return r.verdict.events })
+	number("disconnects", func(r *report) int { return r.disconnects })
+	kinds := map[string]bool{}
+	for _, r := range t.cols {
+		for kind := range r.faults {
+			kinds[kind] = true
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		number(kind, func(r *report) int { return r.faults[kind] })
+	}
+	number("lost", func(r *report) int { return r.verdict.lost })
+	number("repeated", func(r *report) int { return r.verdict.repeated })
+	number("reordered", func(r *report) int { return r.verdict.reordered })
+	number("wrong", func(r *report) int { return r.verdict.wrong })
+	number("resets, expected", func(r *report) int { return r.verdict.resets - r.verdict.unexpected })
+	number("resets, unexpected", func(r *report) int { return r.verdict.unexpected })
+	line("all caught up after the faults in", func(r *report) string { return r.caughtUp.Round(100 * time.Millisecond).String() })
+	line("peak memory of a rowcast", func(r *report) string { return fmt.Sprintf("%d MiB", r.peak>>20) })
+	line("goroutines at the end (two rowcasts)", func(r *report) string { return fmt.Sprint(r.goroutines) })
+	line("goroutines at the start", func(r *report) string { return fmt.Sprint(r.baseline) })
+	number("files open at the end", func(r *report) int { return r.files })
+	return b.String()
+}
