@@ -149,7 +149,7 @@ func (r *reader) finish(ctx context.Context, e *event) error {
 			return err
 		}
 	}
-	r.cur = cp
+	r.cur, r.committed = cp, d.time
 	r.group.reset()
 	if !ok {
 		return nil

@@ -32,18 +32,19 @@ type reader struct {
 	server server
 	flavor Flavor
 
-	cur      Position // everything up to here was handed over
-	first    bool     // no event was seen since the dump began
-	group    group
-	maps     map[uint64]*mapped
-	xa       map[string]*prepared
-	xaBytes  int
-	payload  payload
-	before   Image
-	after    Image
-	inflater inflater
-	change   Change // the one that is handed over
-	direct   *direct
+	committed time.Time // when the newest group was, by the server's clock
+	cur       Position  // everything up to here was handed over
+	first     bool      // no event was seen since the dump began
+	group     group
+	maps      map[uint64]*mapped
+	xa        map[string]*prepared
+	xaBytes   int
+	payload   payload
+	before    Image
+	after     Image
+	inflater  inflater
+	change    Change // the one that is handed over
+	direct    *direct
 }
 
 // mapped is a table map of a wanted table.

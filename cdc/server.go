@@ -177,6 +177,20 @@ func endOf(c *client.Conn) (file string, pos uint32, err error) {
 	return strings.Clone(file), uint32(n), nil
 }
 
+// clockOf is how far the server's clock is ahead of ours: ages of events are by its clock.
+func clockOf(c *client.Conn) (time.Duration, error) {
+	r, err := c.Execute("SELECT UNIX_TIMESTAMP(NOW(6))")
+	if err != nil {
+		return 0, fmt.Errorf("ask for the server's time: %w", explain(unwrapTrace(err)))
+	}
+	defer r.Close()
+	seconds, err := r.GetFloat(0, 0)
+	if err != nil {
+		return 0, fmt.Errorf("ask for the server's time: %w", err)
+	}
+	return time.Duration(seconds*1e9 - float64(time.Now().UnixNano())).Round(time.Millisecond), nil
+}
+
 // filesOf lists the binlog files that the server holds, oldest first.
 func filesOf(c *client.Conn) ([]binlogFile, error) {
 	r, err := c.Execute("SHOW BINARY LOGS")

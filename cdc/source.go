@@ -140,32 +140,18 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 		return err
 	}
 	flavor := s.identify(c)
-	file, pos, err := endOf(c)
+	fromNow := r.cur.IsZero()
+	behind, err := s.approach(c, r, live)
 	if err != nil {
 		quit(c)
 		return err
 	}
-	target := Position{}
-	if fromNow := r.cur.IsZero(); fromNow {
-		r.cur, err = Checkpoint(file, pos, 0)
+	if fromNow {
 		defer func() {
 			if !r.known { // nothing was read: the next try is again from its own now
 				r.cur = Position{}
 			}
 		}()
-	} else {
-		target, err = Checkpoint(file, pos, 0)
-	}
-	if err != nil {
-		quit(c)
-		return err
-	}
-	var files []binlogFile
-	if live && !target.IsZero() {
-		if files, err = filesOf(c); err != nil {
-			quit(c)
-			return err
-		}
 	}
 	d, err := s.dump(ctx, c, flavor, r.cur, live)
 	if err != nil {
@@ -173,7 +159,32 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 	}
 	defer s.end(d)
 	r.restart(flavor)
-	return s.pump(ctx, d, r, live, &lag{target: target, files: files})
+	return s.pump(ctx, d, r, live, behind)
+}
+
+// approach asks what the server holds: where the reading begins, if from now, and
+// how far behind it is.
+func (s *Source) approach(c *client.Conn, r *reader, live bool) (*lag, error) {
+	file, pos, err := endOf(c)
+	if err != nil {
+		return nil, err
+	}
+	end, err := Checkpoint(file, pos, 0)
+	if err != nil {
+		return nil, err
+	}
+	behind := &lag{target: end}
+	if r.cur.IsZero() {
+		r.cur = end
+	}
+	if !live {
+		return behind, nil
+	}
+	if behind.clock, err = clockOf(c); err != nil {
+		return nil, err
+	}
+	behind.files, err = filesOf(c)
+	return behind, err
 }
 
 // dump opens the dump of a reading. c becomes the dump's.
@@ -263,7 +274,8 @@ func (s *Source) begun(r *reader, asked Position, live bool) error {
 type lag struct {
 	target Position
 	files  []binlogFile
-	caught bool // the target was reached
+	caught bool          // the target was reached
+	clock  time.Duration // how much its clock is ahead of ours
 }
 
 // progress keeps the status. Once an event, so it is kept cheap.
@@ -277,9 +289,9 @@ func (s *Source) progress(r *reader, e *event, behind *lag) {
 	st := &s.status.s
 	st.BytesRead += uint64(e.size)
 	st.Position = r.cur
-	if e.time != 0 && !e.artificial() {
-		st.EventTime = time.Unix(int64(e.time), 0)
-		st.Lag = max(now.Sub(st.EventTime), 0)
+	if r.committed != st.EventTime {
+		st.EventTime = r.committed
+		st.Lag = max(now.Add(behind.clock).Sub(r.committed), 0)
 	}
 	if isHeartbeat(e.typ) { // the server has nothing more to send
 		st.Lag = 0
