@@ -16,3 +16,13 @@ func TestTabs(t *testing.T) {
 	t.Parallel()
 	script(t, "tabs.mjs", newStage(t, ""))
 }
+
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	script(t, "examples.mjs", newStage(t, ""))
+}
+
+func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
+	script(t, "cors.mjs", newStage(t, "cors_origins = [\"$CONTROL\"]"))
+}

@@ -122,4 +122,3 @@ func poll(t testing.TB, what string, ok func() string) {
 		}
 	}
 }
-

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -77,6 +78,7 @@ func newStage(t *testing.T, more string) *stage {
 	s.port = freePort(t)
 	s.Rowcast, s.Admin, s.Control = "http://127.0.0.1:"+s.port+"/", "http://127.0.0.1:"+admin+"/", s.control.URL+"/"
 	s.config = filepath.Join(t.TempDir(), "config.toml")
+	more = strings.ReplaceAll(more, "$CONTROL", s.control.URL)
 	text := fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\n[http]\nlisten = \"127.0.0.1:%s\"\n%s\n[admin]\nlisten = \"127.0.0.1:%s\"\n%s",
 		s.db.Addr(), s.db.User(), s.db.Password(), s.port, more, admin, streams)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
