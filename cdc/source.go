@@ -270,38 +270,6 @@ func (s *Source) begun(r *reader, asked Position, live bool) error {
 	return r.h.Checkpoint(r.cur.checkpoint(), time.Time{})
 }
 
-// lag is what the server held when the reading connected.
-type lag struct {
-	target Position
-	files  []binlogFile
-	caught bool          // the target was reached
-	clock  time.Duration // how much its clock is ahead of ours
-}
-
-// progress keeps the status. Once an event, so it is kept cheap.
-func (s *Source) progress(r *reader, e *event, behind *lag) {
-	if !behind.caught {
-		behind.caught = r.cur.Compare(behind.target) >= 0
-	}
-	now := time.Now()
-	s.status.mu.Lock()
-	defer s.status.mu.Unlock()
-	st := &s.status.s
-	st.BytesRead += uint64(e.size)
-	st.Position = r.cur
-	if r.committed != st.EventTime {
-		st.EventTime = r.committed
-		st.Lag = max(now.Add(behind.clock).Sub(r.committed), 0)
-	}
-	if isHeartbeat(e.typ) { // the server has nothing more to send
-		st.Lag = 0
-	}
-	st.CaughtUp = behind.caught && st.Lag <= lagLimit
-	if st.LagBytes = 0; !behind.caught {
-		st.LagBytes = between(behind.files, r.cur, behind.target)
-	}
-}
-
 // judge says what an error of the dump means. seen: events were read before it.
 func (s *Source) judge(ctx context.Context, err error, asked Position, seen bool) error {
 	switch {
@@ -312,19 +280,3 @@ func (s *Source) judge(ctx context.Context, err error, asked Position, seen bool
 	}
 	return s.refusal(ctx, err, asked, seen)
 }
-
-// guard marks the errors of a Handler.
-type guard struct{ h Handler }
-
-func mark(err error) error {
-	if err != nil {
-		return handlerError{err}
-	}
-	return nil
-}
-
-func (g guard) Begin(at Position) error                   { return mark(g.h.Begin(at)) }
-func (g guard) Wants(schema, table []byte) bool           { return g.h.Wants(schema, table) }
-func (g guard) Change(c *Change) error                    { return mark(g.h.Change(c)) }
-func (g guard) Notice(n Notice) error                     { return mark(g.h.Notice(n)) }
-func (g guard) Checkpoint(p Position, at time.Time) error { return mark(g.h.Checkpoint(p, at)) }

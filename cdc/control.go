@@ -1,0 +1,108 @@
+package cdc
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+)
+
+// query takes what is logged as a statement: transaction control, DDL, and DML of
+// sessions that chose to log it so.
+func (r *reader) query(ctx context.Context, e *event) error {
+	q, err := parseQuery(e)
+	if err != nil {
+		return err
+	}
+	if !r.group.open {
+		start, err := r.place.begin(e)
+		if err != nil {
+			return err
+		}
+		if err := r.open(start, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return r.statement(ctx, e, q)
+}
+
+func (r *reader) statement(ctx context.Context, e *event, q query) error {
+	verb, ok := q.transactionControl()
+	if !ok {
+		return r.ddl(ctx, e, q)
+	}
+	rest := q.text[len(verb):]
+	switch verb {
+	case "BEGIN", "XA START":
+		r.group.inTx = true
+	case "SAVEPOINT":
+		r.group.mark(savepointName(rest))
+	case "ROLLBACK TO":
+		r.group.rollbackTo(savepointName(rest))
+	case "COMMIT":
+		return r.commit(ctx, e)
+	case "ROLLBACK":
+		return r.rollback(ctx, e)
+	case "XA COMMIT":
+		return r.commitPrepared(ctx, e, xidOf(rest))
+	case "XA ROLLBACK":
+		r.forget(xidOf(rest))
+		return r.rollback(ctx, e)
+	}
+	return nil // XA END, RELEASE SAVEPOINT
+}
+
+func savepointName(b []byte) string { return string(bytes.Trim(bytes.TrimSpace(b), "`")) }
+
+// ddl handles what is no transaction control: DDL, and DML that was logged as a
+// statement, by a session's own binlog_format.
+func (r *reader) ddl(ctx context.Context, e *event, q query) error {
+	st := parseStatement(q.schema, q.text)
+	if r.direct == nil {
+		r.lose(st, q)
+	}
+	if st.opens {
+		r.group.inTx = true
+		return nil
+	}
+	if r.group.inTx {
+		return nil
+	}
+	return r.finish(ctx, e)
+}
+
+func (r *reader) lose(st *statement, q query) {
+	if st.alters {
+		clear(r.maps) // a table may be another one from here on
+		r.server.altered(st, r.group.start)
+	}
+	if !st.loses {
+		return
+	}
+	what := fmt.Sprintf("%s at %s changed rows without logging them one by one", verbOf(st), r.group.start)
+	if st.schema != "" {
+		r.group.notices = append(r.group.notices, Notice{Schema: st.schema, Message: what})
+	}
+	seen := map[tableName]bool{}
+	for _, t := range st.tables {
+		if !seen[t] && r.h.Wants([]byte(t.schema), []byte(t.table)) {
+			seen[t] = true
+			r.group.notices = append(r.group.notices, Notice{Schema: t.schema, Table: t.table,
+				Message: fmt.Sprintf("%s; %s.%s has to be read anew", what, t.schema, t.table)})
+		}
+	}
+}
+
+func verbOf(st *statement) string {
+	if len(st.words) > 1 {
+		switch st.words[1] {
+		case "TABLE", "TABLES", "DATABASE", "SCHEMA":
+			return st.words[0] + " " + st.words[1]
+		}
+	}
+	switch st.words[0] {
+	case "ALTER", "CREATE", "RENAME", "TRUNCATE", "IMPORT":
+		return st.words[0]
+	}
+	return "a statement-format " + st.words[0]
+}

@@ -1,0 +1,31 @@
+package cdc
+
+import "strconv"
+
+// IDs writes the ids of changes that come one after the other: within a rows
+// event only the row's ordinal differs, and the rest is written from memory.
+type IDs struct {
+	last       Position // its row is 0
+	head, tail []byte
+}
+
+// Append adds the text of p, as p.Append does.
+func (w *IDs) Append(b []byte, p Position) []byte {
+	if p.kind != atChange {
+		return p.Append(b)
+	}
+	row := p.row
+	p.row = 0
+	if p != w.last {
+		w.last = p
+		text := p.Append(nil)
+		at := len(text) - 1 // of the row
+		if p.checked {
+			at -= len("~67a1f3b2")
+		}
+		w.head, w.tail = text[:at:at], text[at+1:]
+	}
+	b = append(b, w.head...)
+	b = strconv.AppendUint(b, uint64(row), 10)
+	return append(b, w.tail...)
+}
