@@ -1,0 +1,94 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// bareServe is the floor for a fan-out in Go: a line of standard input goes to
+// every client with one write each, by as many goroutines as there are cores,
+// and nothing else is done: no HTTP, no cursor, no heartbeat, no slow reader.
+func bareServe(ctx context.Context, addr string) error {
+	l, err := net.Listen("tcp4", addr)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	context.AfterFunc(ctx, func() { os.Exit(0) })
+	loops := make([]*bareLoop, runtime.GOMAXPROCS(0))
+	for i := range loops {
+		loops[i] = &bareLoop{}
+	}
+	go func() {
+		for i := 0; ; i++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if err := loops[i%len(loops)].add(conn); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}
+	}()
+	in := bufio.NewReader(os.Stdin)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return nil // the bench has ended
+		}
+		block := fmt.Appendf(nil, "data: %s\n\n", bytes.TrimSpace(line))
+		chunk := fmt.Appendf(nil, "%x\r\n%s\r\n", len(block), block)
+		var wg sync.WaitGroup
+		for _, loop := range loops {
+			wg.Go(func() { loop.write(chunk) })
+		}
+		wg.Wait()
+	}
+}
+
+type bareLoop struct {
+	mu  sync.Mutex
+	fds []int
+}
+
+// add takes the socket away from Go's poller and answers the request.
+func (b *bareLoop) add(conn net.Conn) error {
+	defer conn.Close()
+	if _, err := conn.Read(make([]byte, 4096)); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")); err != nil {
+		return err
+	}
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	fd := -1
+	var dup error
+	if err := raw.Control(func(of uintptr) { fd, dup = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) }); err != nil || dup != nil {
+		return fmt.Errorf("take a socket: %w, %w", err, dup)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fds = append(b.fds, fd)
+	return nil
+}
+
+func (b *bareLoop) write(chunk []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, fd := range b.fds {
+		_, _ = unix.Write(fd, chunk) // who has left is not looked for
+	}
+}

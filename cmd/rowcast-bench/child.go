@@ -1,0 +1,153 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"rowcast/cdc"
+	"rowcast/filters"
+	"rowcast/stream"
+)
+
+type childCmd struct {
+	Kind string `arg:"" help:"go-mysql, go-mysql-raw, rowcast or writes."`
+	Arg  string `arg:"" help:"What it works on, as JSON; for writes the address."`
+}
+
+func (c *childCmd) Run(b *bench) error {
+	if c.Kind == "writes" {
+		return bareServe(b.ctx, c.Arg)
+	}
+	var span binlogSpan
+	if err := json.Unmarshal([]byte(c.Arg), &span); err != nil {
+		return err
+	}
+	if c.Kind == "rowcast" {
+		return countAllocations(b.ctx, span)
+	}
+	return readGoMySQL(span, c.Kind == "go-mysql-raw")
+}
+
+// errEnd ends a reading that has seen the span.
+var errEnd = errors.New("the end of the span")
+
+// readGoMySQL reads the span with go-mysql in its cheapest way: events are
+// handled where they are parsed, not passed to another goroutine.
+func readGoMySQL(span binlogSpan, raw bool) error {
+	host, portText, err := net.SplitHostPort(span.Addr)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return err
+	}
+	h := &spanHandler{span: span, done: make(chan struct{})}
+	syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
+		ServerID: 4_000_000_001, Flavor: span.Flavor, Host: host, Port: uint16(port), User: span.User, Password: span.Password,
+		RawModeEnabled: raw, SynchronousEventHandler: h, DisableRetrySync: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	if _, err := syncer.StartSync(mysql.Position{Name: span.File, Pos: span.Start}); err != nil {
+		return err
+	}
+	select {
+	case <-h.done:
+	case <-time.After(5 * time.Minute):
+		return fmt.Errorf("at offset %d after 5 minutes", h.at)
+	}
+	if !raw && h.rows != span.Rows {
+		return fmt.Errorf("%d rows instead of %d", h.rows, span.Rows)
+	}
+	return nil // the process's end ends the dump
+}
+
+type spanHandler struct {
+	span binlogSpan
+	rows int
+	at   uint32
+	done chan struct{}
+}
+
+// HandleEvent implements replication.EventHandler.
+func (h *spanHandler) HandleEvent(e *replication.BinlogEvent) error {
+	if rows, ok := e.Event.(*replication.RowsEvent); ok {
+		h.rows += len(rows.Rows)
+	}
+	if h.at = e.Header.LogPos; h.at >= h.span.End && h.done != nil {
+		close(h.done)
+		h.done = nil
+		return errEnd
+	}
+	return nil
+}
+
+// countAllocations prints how many allocations a row costs on rowcast's way from
+// the binlog to SSE frames; those of the first tenth, the way's start, are left out.
+func countAllocations(ctx context.Context, span binlogSpan) error {
+	log := slog.New(slog.DiscardHandler)
+	src, err := cdc.New(cdc.Config{Addr: span.Addr, User: span.User, Password: span.Password, TLS: "off", Logger: log})
+	if err != nil {
+		return err
+	}
+	set, err := filters.Compile([]filters.Table{{Name: "bench.picks", As: "picks"}}, filters.Options{})
+	if err != nil {
+		return err
+	}
+	from, err := cdc.ParsePosition(fmt.Sprintf("%s/%d", span.File, span.Start))
+	if err != nil {
+		return err
+	}
+	var before, after runtime.MemStats
+	rows := 0
+	frame := func(f *stream.Frame) error {
+		if rows++; rows == span.Rows/10 {
+			runtime.ReadMemStats(&before)
+		}
+		_, err := io.Discard.Write(f.Block)
+		return err
+	}
+	checkpoint := func(cdc.Position, time.Time) error {
+		if rows < span.Rows {
+			return nil
+		}
+		runtime.ReadMemStats(&after)
+		return errEnd
+	}
+	err = src.Read(ctx, from, stream.NewEncoder(renderer{set}, log, frame, checkpoint))
+	if !errors.Is(err, errEnd) {
+		return err
+	}
+	_, err = fmt.Fprintf(os.Stdout, "%.6f", float64(after.Mallocs-before.Mallocs)/float64(span.Rows-span.Rows/10))
+	return err
+}
+
+// renderer lets stream render with a filters.Set that has no parameters.
+type renderer struct{ *filters.Set }
+
+// Streams implements stream.Renderer.
+func (r renderer) Streams() (infos []stream.Info) {
+	for _, i := range r.Set.Streams() {
+		infos = append(infos, stream.Info{Name: i.Name, Table: i.Table, Columns: i.Columns, Ops: i.Ops, Event: i.Event})
+	}
+	return infos
+}
+
+// Render implements stream.Renderer.
+func (r renderer) Render(c *cdc.Change, emit stream.Emit) { r.Set.Render(c, emit) }
+
+// Bind implements stream.Renderer.
+func (r renderer) Bind(int, map[string]string) (stream.Binding, error) { return nil, nil }

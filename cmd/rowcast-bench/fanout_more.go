@@ -1,0 +1,172 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+)
+
+const (
+	manyClients = 10_000
+	manyStreams = 1000
+	manyRate    = 10
+	slice       = 10 // a transaction has rows for one in ten of the tables or rooms
+)
+
+// many: clients that do not all follow the same. Events are numbered as each
+// client sees them.
+func (f fanout) many() error {
+	n := f.scaled(manyClients)
+	streams := max(slice, f.scaled(manyStreams)/slice*slice)
+	per := max(1, n/streams)
+	n = per * streams
+	if err := f.manyTables(streams); err != nil {
+		return err
+	}
+	list := []contender{
+		{"one stream, every row to all", f.plain},
+		{fmt.Sprintf("%d streams of one table, every row to all", streams), func() (*target, error) {
+			return f.rowcast(f.s, aliases(streams), func(i int) string { return fmt.Sprintf("/events/s%d", i/per) }, insertFeed)
+		}},
+		{fmt.Sprintf("%d tables, a row to %d clients", streams, per), func() (*target, error) { return f.tables(streams, per) }},
+		{"a parameter for each client (id >= :least), every row to all", func() (*target, error) {
+			return f.rowcast(f.s, feedTables+"where = \"id >= :least\"\nparams = { least = \"\" }\n",
+				func(i int) string { return fmt.Sprintf("/events/feed?least=%d", -i) }, insertFeed)
+		}},
+		{"a parameter for each client (room = :room), a row to one", func() (*target, error) { return f.rooms(n) }},
+	}
+	l := load{clients: n, rate: manyRate, duration: f.Duration, settle: 2 * time.Second}
+	all, err := f.rounds("many", list, l)
+	if err != nil {
+		return err
+	}
+	base := all[0].median(cpuPerMillion)
+	g := grid{head: []string{fmt.Sprintf("%d clients, %d transactions/s", n, manyRate), "deliveries/s", "CPU s per million deliveries", "times the first"}}
+	for i, c := range list {
+		v := all[i].median(cpuPerMillion)
+		g.add(c.name, figure(all[i].median(perSecond)), figure(v), ratio(v, base))
+	}
+	g.print(f.out)
+	return nil
+}
+
+func (f fanout) manyTables(n int) error {
+	sql := []string{"CREATE TABLE IF NOT EXISTS bench.rooms (id BIGINT PRIMARY KEY AUTO_INCREMENT, room INT NOT NULL, body VARCHAR(255) NOT NULL)"}
+	for i := range n {
+		sql = append(sql, fmt.Sprintf("CREATE TABLE IF NOT EXISTS bench.t%d (id BIGINT PRIMARY KEY AUTO_INCREMENT, body VARCHAR(255) NOT NULL)", i))
+	}
+	return f.s.Exec(sql...)
+}
+
+// aliases are streams s0, s1, … of one table.
+func aliases(n int) string {
+	var text strings.Builder
+	for i := range n {
+		text.WriteString(strings.Replace(feedTables, `as = "feed"`, fmt.Sprintf(`as = "s%d"`, i), 1))
+	}
+	return text.String()
+}
+
+// tables: each transaction puts a row into one in ten of the tables.
+func (f fanout) tables(n, per int) (*target, error) {
+	insert := func(c *client.Conn, seq int64) error {
+		if _, err := c.Execute("BEGIN"); err != nil {
+			return err
+		}
+		part := int(seq-1) % slice
+		for i := part * n / slice; i < (part+1)*n/slice; i++ {
+			sql := fmt.Sprintf("INSERT INTO bench.t%d (body) VALUES ('%s')", i, body(time.Now().UnixNano(), (seq-1)/slice+1))
+			if _, err := c.Execute(sql); err != nil {
+				return err
+			}
+		}
+		_, err := c.Execute("COMMIT")
+		return err
+	}
+	var config strings.Builder
+	for i := range n {
+		fmt.Fprintf(&config, "[[table]]\nname = \"bench.t%d\"\ncolumns = [\"id\", \"body\"]\n", i)
+	}
+	t, err := f.rowcast(f.s, config.String(), func(i int) string { return fmt.Sprintf("/events/bench.t%d", i/per) }, insert)
+	if err == nil {
+		t.want = func(i int, seq int64) int64 { return turns(i/per*slice/n, seq) }
+	}
+	return t, err
+}
+
+// turns is how often a part had its turn in seq transactions.
+func turns(part int, seq int64) int64 { return (seq + slice - 1 - int64(part)) / slice }
+
+// rooms: each transaction has a row for one in ten of the clients.
+func (f fanout) rooms(n int) (*target, error) {
+	insert := func(c *client.Conn, seq int64) error {
+		part := int(seq-1) % slice
+		var sql strings.Builder
+		sql.WriteString("INSERT INTO bench.rooms (room, body) VALUES ")
+		now := time.Now().UnixNano()
+		for i := part * n / slice; i < (part+1)*n/slice; i++ {
+			if i > part*n/slice {
+				sql.WriteByte(',')
+			}
+			fmt.Fprintf(&sql, "(%d,'%s')", i, body(now, (seq-1)/slice+1))
+		}
+		_, err := c.Execute(sql.String())
+		return err
+	}
+	t, err := f.rowcast(f.s, strings.ReplaceAll(feedTables, "feed", "rooms")+"where = \"room = :room\"\nparams = { room = \"\" }\n",
+		func(i int) string { return fmt.Sprintf("/events/rooms?room=%d", i) }, insert)
+	if err == nil {
+		t.want = func(i int, seq int64) int64 { return turns(i*slice/n, seq) }
+	}
+	return t, err
+}
+
+// beside: rows for one client while others are connected and get nothing.
+// Heartbeats are off for the rows, so that nothing else is counted, and on for
+// the time at rest.
+func (f fanout) beside() error {
+	const rate = 200
+	err := f.s.Exec("CREATE TABLE IF NOT EXISTS bench.quiet (id BIGINT PRIMARY KEY AUTO_INCREMENT, body VARCHAR(255) NOT NULL)")
+	if err != nil {
+		return err
+	}
+	tables := feedTables + strings.ReplaceAll(feedTables, "feed", "quiet")
+	path := func(i int) string {
+		if i == 0 {
+			return "/events/feed"
+		}
+		return "/events/quiet"
+	}
+	start := func(heartbeat string) maker {
+		return func() (*target, error) {
+			t, err := f.rowcast(f.s, "[stream]\nheartbeat = \""+heartbeat+"\"\n"+tables, path, insertFeed)
+			if err == nil {
+				t.want = func(i int, n int64) int64 {
+					if i == 0 {
+						return n
+					}
+					return 0
+				}
+			}
+			return t, err
+		}
+	}
+	g := grid{head: []string{"a row to 1 client, beside", "CPU ms per 1,000 rows", "p50 ms", "CPU at rest, heartbeats of 15 s"}}
+	for _, idle := range []int{100, f.scaled(15_000)} {
+		name := fmt.Sprintf("%d idle", idle)
+		rows, err := f.rounds(name, []contender{{"rows", start("10m")}}, load{clients: idle + 1, rate: rate, duration: f.Duration, settle: 2 * time.Second})
+		rest, err2 := f.rounds(name, []contender{{"at rest", start("15s")}}, load{clients: idle + 1, rate: -1, settle: 2 * time.Second, rest: 16 * time.Second})
+		if err := errors.Join(err, err2); err != nil {
+			return err
+		}
+		g.add(name, figure(rows[0].median(func(r result) float64 { return r.cpuPerMillion })), figure(rows[0].median(p50)),
+			fmt.Sprintf("%.1f %%", 100*rest[0].median(func(r result) float64 { return r.restCPU })))
+	}
+	g.print(f.out)
+	return nil
+}

@@ -1,0 +1,109 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+)
+
+// grid is a Markdown table.
+type grid struct {
+	head []string
+	rows [][]string
+}
+
+func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
+
+func (g *grid) print(w io.Writer) {
+	width := make([]int, len(g.head))
+	all := append([][]string{g.head}, g.rows...)
+	for _, row := range all {
+		for i, cell := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(cell), 3)
+		}
+	}
+	line := func(row []string) {
+		for i, cell := range row {
+			fmt.Fprintf(w, "| %s%s ", cell, strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)))
+		}
+		fmt.Fprintln(w, "|")
+	}
+	line(g.head)
+	for i := range width {
+		fmt.Fprint(w, "|", strings.Repeat("-", width[i]+2))
+	}
+	fmt.Fprintln(w, "|")
+	for _, row := range g.rows {
+		line(row)
+	}
+	fmt.Fprintln(w)
+}
+
+// median of no values is 0.
+func median(values []float64) float64 {
+	v := slices.Sorted(slices.Values(values))
+	switch n := len(v); {
+	case n == 0:
+		return 0
+	case n%2 == 1:
+		return v[n/2]
+	default:
+		return (v[n/2-1] + v[n/2]) / 2
+	}
+}
+
+// figure shows three digits or so; what was not measured is a dash.
+func figure(v float64) string {
+	switch {
+	case v == 0:
+		return "–"
+	case v >= 1e6 || v <= -1e6:
+		return fmt.Sprintf("%.2f M", v/1e6)
+	case v >= 10_000:
+		return fmt.Sprintf("%.0f k", v/1e3)
+	case v >= 100 || v <= -100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10 || v <= -10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func ratio(a, b float64) string {
+	if a == 0 || b == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}
+
+// machine describes where this ran, in general terms.
+func (b *bench) machine() {
+	var u syscall.Utsname
+	release := ""
+	if syscall.Uname(&u) == nil {
+		for _, c := range u.Release {
+			if c == 0 || c == '-' { // what follows names a distribution or a host
+				break
+			}
+			release += string(rune(c))
+		}
+	}
+	fmt.Fprintf(b.out, "Measured on %d cores%s, Linux %s, %s, everything on this one machine over loopback. Medians of %d rounds, the contenders taking turns.\n\n",
+		runtime.NumCPU(), memoryText(), release, runtime.Version(), b.Rounds)
+}
+
+func memoryText() string {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return ""
+	}
+	kB := field(string(text), "MemTotal:")
+	return fmt.Sprintf(" and %d GB of memory", (kB+512<<10)>>20)
+}
