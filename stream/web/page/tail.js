@@ -137,7 +137,8 @@ export class Tail {
     item.ago.dateTime = new Date(at).toISOString();
     item.ago.title = new Date(at).toLocaleString();
     const row = op === "reset" ? element("span", "row", `${change.reset.reason}: ${change.reset.message}`) : rowOf(change);
-    item.append(element("span", `op ${op}`, op), keyOf(change), row, item.ago, element("span", "id", id));
+    const parts = [element("span", `op ${op}`, op), keyOf(change), row, item.ago, element("span", "id", id)];
+    item.append(...parts.flatMap((part) => [part, " "]));
     return item;
   }
 }
@@ -160,13 +161,13 @@ function rowOf(change) {
   for (const [name, value] of Object.entries(row)) {
     const cell = element("span");
     const old = change.row && change.before && name in change.before ? plain(change.before[name]) : undefined;
-    cell.append(element("i", "", name));
+    cell.append(element("i", "", name), " "); // spaces, for who copies the line or hears it
     if (old !== undefined && old !== plain(value)) {
       cell.className = "changed";
       cell.append(element("del", "", cut(old)), " ");
     }
     cell.append(element("span", value === null ? "null" : "", cut(plain(value))));
-    line.append(cell);
+    line.append(cell, " ");
   }
   return line;
 }

@@ -1,0 +1,31 @@
+// phpMyAdmin in one window, rowcast's page in another.
+import { assert, becomes, open, scene, stage, visit } from "./stage.mjs";
+
+/** The form field of a column, on phpMyAdmin's pages that insert and edit. */
+const field = (page, column) =>
+  page.locator(`tr:has(input[name^="fields_name[multi_edit][0]"][value="${column}"]) :is(input, textarea)[name^="fields[multi_edit][0]"]`).first();
+
+scene("a row inserted, then edited, through phpMyAdmin's own forms appears without a reload", async () => {
+  const page = await visit(await open(), stage.rowcast);
+  await becomes("the page to be connected", "open", () => page.locator("#state").textContent());
+  await page.evaluate(() => (window.neverReloaded = true));
+  const list = page.locator("#changes li");
+
+  const admin = await (await open()).newPage();
+  await admin.goto(`${stage.pma}index.php?route=/table/change&db=draft&table=picks`);
+  await field(admin, "round").fill("2");
+  await field(admin, "team").fill("Oilers");
+  await field(admin, "player").fill("Jori Lahtinen");
+  await admin.locator("#buttonYes").first().click();
+  await becomes("the new row", 1, () => list.count());
+  assert.match(await list.first().textContent(), /insert.*round 2.*Oilers.*Jori Lahtinen/s);
+
+  await admin.goto(`${stage.pma}index.php?route=/sql&db=draft&table=picks&pos=0`);
+  await admin.locator("td.edit_row_anchor a, .edit_row_anchor a").first().click();
+  await field(admin, "player").fill("Jori Lähtinen <b>");
+  await admin.locator("#buttonYes").first().click();
+  await becomes("the edited row", 2, () => list.count());
+  assert.match(await list.first().textContent(), /update.*Jori Lähtinen <b>/s);
+  assert.equal(await page.evaluate(() => window.neverReloaded), true);
+  assert.deepEqual(page.wrong, []);
+});
