@@ -56,6 +56,7 @@ func serverArgs(rng *rand.Rand, flavor throwaway.Flavor) []string {
 // build starts the server, two instances of rowcast, and proxies on both sides.
 func (f *fire) build(flavor throwaway.Flavor) {
 	t := f.t
+	program(t)
 	args := serverArgs(f.plan.rng("server", 0), flavor)
 	t.Log(strings.Join(args, " "))
 	f.s = throwaway.Test(t, flavor, args...)
@@ -287,7 +288,11 @@ func (f *fire) compareCopy(s *subscriber) {
 		if t.more != "" && f.faults.crash {
 			continue // MyISAM loses rows in a crash that its binlog has
 		}
-		q := "SELECT " + strings.Join(columns, ", ") + " FROM soak." + t.name
+		var exprs []string
+		for _, c := range columns { // the text NULL is no NULL
+			exprs = append(exprs, fmt.Sprintf("IF(%s IS NULL, 'null', CONCAT('=', %s))", c, c))
+		}
+		q := "SELECT " + strings.Join(exprs, ", ") + " FROM soak." + t.name
 		if t.where {
 			q += fmt.Sprintf(" WHERE g = %d", s.g)
 		}
@@ -299,8 +304,8 @@ func (f *fire) compareCopy(s *subscriber) {
 		for _, values := range result {
 			r := make(row, len(values))
 			for c, v := range values {
-				if r[c] = "null"; v != "NULL" {
-					r[c] = textValue(c, v)
+				if r[c] = v; v != "null" {
+					r[c] = textValue(c, v[1:])
 				}
 			}
 			rows = append(rows, r)

@@ -22,8 +22,7 @@ type proxy struct {
 	mu    sync.Mutex
 	rng   *rand.Rand // nil: connections are left alone
 	links map[*link]struct{}
-	plan  func(n int) fate // of the nth connection; nil: at random
-	count int
+	cuts  func(n int) (packets int, mid bool) // of the nth dump: see packetCutter; nil: none
 
 	down   atomic.Int64 // bytes that came from the target
 	dumps  atomic.Int64 // COM_BINLOG_DUMP commands seen; needs tls = "off"
@@ -40,8 +39,6 @@ type fate struct {
 	delay      time.Duration // before each piece
 	trickle    int           // so many bytes are handed on one by one
 	blackAfter int64         // bytes from the target, then nothing is forwarded, nor closed
-	packets    int           // cut after so many packets from the target behind a dump command
-	mid        bool          // and that in the middle of the last one
 }
 
 type link struct {
@@ -49,6 +46,7 @@ type link struct {
 	fate           fate
 	client, target net.Conn
 	dumping        atomic.Bool
+	cutter         atomic.Pointer[packetCutter] // of a dump; downward's once it is set
 }
 
 func newProxy(t testing.TB, target string, rng *rand.Rand) *proxy {
@@ -74,7 +72,7 @@ func (p *proxy) addr() string { return p.l.Addr().String() }
 // calm lets connections alone from now on; those that are open are cut.
 func (p *proxy) calm() {
 	p.mu.Lock()
-	p.rng, p.plan = nil, nil
+	p.rng, p.cuts = nil, nil
 	p.mu.Unlock()
 	p.cutAll()
 }
@@ -123,10 +121,6 @@ func (p *proxy) serve(c net.Conn) {
 
 // decide: most connections live, so that there is progress; under mu.
 func (p *proxy) decide() (f fate) {
-	p.count++
-	if p.plan != nil {
-		return p.plan(p.count)
-	}
 	if p.rng == nil {
 		return f
 	}
@@ -163,7 +157,7 @@ func (l *link) up() {
 		n, err := l.client.Read(buf)
 		if n >= 5 && buf[3] == 0 && buf[4] == 0x12 && int(buf[0])+4 == n && !l.dumping.Load() { // COM_BINLOG_DUMP
 			l.dumping.Store(true)
-			l.p.dumps.Add(1)
+			l.cutter.Store(l.p.cutterOf(int(l.p.dumps.Add(1))))
 			open := l.p.open.Add(1)
 			for most := l.p.most.Load(); open > most && !l.p.most.CompareAndSwap(most, open); most = l.p.most.Load() {
 			}
@@ -191,7 +185,6 @@ func (l *link) downward() {
 	f := l.fate
 	buf := make([]byte, 32<<10)
 	var sent int64
-	cutter := packetCutter{left: f.packets, mid: f.mid}
 	for {
 		n, err := l.target.Read(buf)
 		l.p.down.Add(int64(n))
@@ -199,7 +192,7 @@ func (l *link) downward() {
 		if limit := f.cutDown; limit > 0 && sent+int64(n) >= limit {
 			piece, last = buf[:limit-sent], true
 		}
-		if f.packets > 0 && l.dumping.Load() {
+		if cutter := l.cutter.Load(); cutter != nil {
 			if keep := cutter.cut(piece); keep < len(piece) || cutter.over {
 				piece, last = piece[:keep], true
 			}
@@ -247,7 +240,22 @@ func (l *link) hand(piece []byte) bool {
 	return err == nil
 }
 
-// packetCutter finds the boundaries of MySQL's packets in what a dump sends.
+// cutterOf is nil for a dump that goes on for ever.
+func (p *proxy) cutterOf(dump int) *packetCutter {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cuts == nil {
+		return nil
+	}
+	packets, mid := p.cuts(dump)
+	if packets == 0 {
+		return nil
+	}
+	return &packetCutter{left: packets, mid: mid}
+}
+
+// packetCutter cuts a dump behind so many of MySQL's packets, or in the middle of
+// the last of them.
 type packetCutter struct {
 	left int // packets to let through
 	mid  bool

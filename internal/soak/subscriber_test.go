@@ -107,6 +107,9 @@ func (s *subscriber) take(b *block) error {
 	if err != nil {
 		return err
 	}
+	if b.event == "reset" {
+		s.lineage = map[uint32]uint32{} // it may be another binlog now
+	}
 	if known, ok := s.lineage[now.file]; ok && known != now.lineage {
 		return fmt.Errorf("id %s: the file's lineage was %08x before", b.id, known)
 	}
