@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"rowcast/internal/throwaway"
 )
 
 const phpMyAdmin = "/usr/share/phpmyadmin"
@@ -14,10 +16,11 @@ const phpMyAdmin = "/usr/share/phpmyadmin"
 // TestPHPMyAdmin is the story that rowcast is for: somebody edits a row in
 // phpMyAdmin, and a page that is open elsewhere shows it.
 func TestPHPMyAdmin(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, "")
-	s.PMA = servePHPMyAdmin(t, s)
-	script(t, "phpmyadmin.mjs", s)
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := newStageOn(t, f, "")
+		s.PMA = servePHPMyAdmin(t, s)
+		script(t, "phpmyadmin.mjs", s)
+	})
 }
 
 // servePHPMyAdmin serves a copy of Debian's package, with a config of its own.

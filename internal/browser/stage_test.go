@@ -66,8 +66,13 @@ as = "teams"
 before = true
 `
 
-func newStage(t *testing.T, more string) *stage {
-	s := &stage{t: t, db: throwaway.Test(t, throwaway.MariaDB, "--binlog-row-metadata=FULL")}
+// newStage sets the stage; more goes into [http] of the config, tables behind all else.
+func newStage(t *testing.T, more string, tables ...string) *stage {
+	return newStageOn(t, throwaway.MariaDB, more, tables...)
+}
+
+func newStageOn(t *testing.T, flavor throwaway.Flavor, more string, tables ...string) *stage {
+	s := &stage{t: t, db: throwaway.Test(t, flavor, "--binlog-row-metadata=FULL")}
 	if err := s.db.Exec("CREATE DATABASE draft CHARACTER SET utf8mb4", draft,
 		"CREATE TABLE draft.teams (id INT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL)"); err != nil {
 		t.Fatal(err)
@@ -80,7 +85,7 @@ func newStage(t *testing.T, more string) *stage {
 	s.config = filepath.Join(t.TempDir(), "config.toml")
 	more = strings.ReplaceAll(more, "$CONTROL", s.control.URL)
 	text := fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\n[http]\nlisten = \"127.0.0.1:%s\"\n%s\n[admin]\nlisten = \"127.0.0.1:%s\"\n%s",
-		s.db.Addr(), s.db.User(), s.db.Password(), s.port, more, admin, streams)
+		s.db.Addr(), s.db.User(), s.db.Password(), s.port, more, admin, streams+strings.Join(tables, ""))
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +200,7 @@ func (s *stage) orders() http.Handler {
 	order("db-kill", func([]byte) error { return s.db.Kill() })
 	order("db-start", func([]byte) error { return s.db.Restart(s.t.Context()) })
 	order("purge", func([]byte) error { return s.purge() })
+	mux.HandleFunc("POST /go-client", goClient)
 	// Pages of another origin than rowcast's; the store keeps no state.
 	mux.Handle("GET /", http.FileServer(http.Dir("pages")))
 	return mux
