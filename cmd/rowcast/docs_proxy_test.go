@@ -1,58 +1,28 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"rowcast/internal/throwaway"
 )
-
-// Links lead to files that are there, and to headings that they have.
-func TestDocsLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	_, prose := snippets(t)
-	for page, text := range prose {
-		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			if strings.Contains(m[1], "://") {
-				continue
-			}
-			path, anchor, _ := strings.Cut(m[1], "#")
-			to := page
-			if path != "" {
-				to = filepath.Join(filepath.Dir(page), path)
-			}
-			if _, err := os.Stat(to); err != nil {
-				t.Errorf("%s: %s: %v", page, m[1], err)
-			} else if anchor != "" && !anchors(document(t, to))[anchor] {
-				t.Errorf("%s: %s has no heading %s", page, to, anchor)
-			}
-		}
-	}
-}
-
-// anchors are what headings are linked by.
-func anchors(text string) map[string]bool {
-	dropped := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
-	found := map[string]bool{}
-	for line := range strings.Lines(text) {
-		if heading := strings.TrimLeft(line, "#"); heading != line {
-			name := dropped.ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
-			found[strings.ReplaceAll(name, " ", "-")] = true
-		}
-	}
-	return found
-}
 
 // nginxProgram finds nginx where `make test` puts it as well: beside the system.
 func nginxProgram(t testing.TB) string {
@@ -137,67 +107,91 @@ func certificate(t testing.TB, dir string) {
 	}
 }
 
-// The unit is well-formed, and leaves rowcast the time that it gives it to drain.
-func TestDocsUnit(t *testing.T) {
-	section, unit := "", map[string]string{}
-	for line := range strings.Lines(document(t, root+"docs/rowcast.service")) {
-		line = strings.TrimSpace(line)
-		switch name, value, ok := strings.Cut(line, "="); {
-		case line == "", strings.HasPrefix(line, "#"):
-		case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
-			section = line
-		case !ok || section == "" || strings.ContainsAny(name, " \t"):
-			t.Errorf("%q is no setting", line)
-		default:
-			if _, twice := unit[section+name]; twice {
-				t.Errorf("%s stands there twice", name)
-			}
-			unit[section+name] = value
+// The snippets under "Authentication" keep strangers out, and let everybody have
+// no orders but their own, whatever they ask for.
+func TestDocsAuthentication(t *testing.T) {
+	s := draft(t, throwaway.MariaDB)
+	exec(t, s, "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY, customer_id INT, status VARCHAR(20), email VARCHAR(80))")
+	i := launch(t, configFor(s, twoStreams+"[[table]]\nname = \"shop.orders\"\nas = \"my-orders\"\nwhere = \"customer_id = :customer\"\nparams = { customer = \"\" }\n")).ready(t)
+	var signedIn atomic.Bool
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !signedIn.Load() {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("X-Customer", "42")
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(application.Close)
+	var text string
+	for _, block := range chosen(t, "nginx", "location") {
+		text += strings.NewReplacer("127.0.0.1:8080", hostOf(i.url), "127.0.0.1:3000", hostOf(application.URL)).Replace(block.text)
+	}
+	front := runNginx(t, snippet{labels: []string{"nginx", "location"}, text: text})
+	for _, path := range []string{"/my-orders", "/picks"} {
+		if code, _ := get(t, "http://"+front+path); code != http.StatusUnauthorized {
+			t.Errorf("a stranger gets %d from %s", code, path)
 		}
 	}
-	for name, want := range map[string]string{
-		"[Unit]Description": `.+`, "[Service]ExecStart": `^/usr/local/bin/rowcast serve `, "[Service]ExecReload": `-HUP \$MAINPID$`,
-		"[Service]LimitNOFILE": `^\d{5,}$`, "[Service]TimeoutStopSec": `^\d+s$`, "[Install]WantedBy": `^multi-user.target$`,
-		"[Service]Environment": `^ROWCAST_SOURCE_PASSWORD_FILE=%d/password$`, "[Service]LoadCredential": `^password:/`,
-	} {
-		if !regexp.MustCompile(want).MatchString(unit[name]) {
-			t.Errorf("%s is %q, want %s", name, unit[name], want)
+	signedIn.Store(true)
+	const more = "/my-orders?customer=43&table=picks&lastEventId="
+	mine := subscribe(t, "http://"+front+more, "").begun(t)
+	exec(t, s, "INSERT INTO shop.orders VALUES (1, 43, 'new', ''), (2, 42, 'new', ''), (3, 43, 'new', ''), (4, 42, 'paid', '')")
+	events := mine.wait(t, 2)
+	for n, id := range []float64{2, 4} {
+		if row := events[n].row(t).Row; row["id"] != id || row["customer_id"] != 42.0 {
+			t.Errorf("event %d is of %v", n, row)
 		}
 	}
-	_, drain, _ := strings.Cut(unit["[Service]ExecStart"], "--drain ")
-	if d, err := time.ParseDuration(drain); err != nil || unit["[Service]TimeoutStopSec"] <= d.String() {
-		t.Errorf("TimeoutStopSec %s leaves no time behind --drain %s: %v", unit["[Service]TimeoutStopSec"], drain, err)
+	rest := subscribe(t, "http://"+front+more+events[0].id+"%26customer=43", "").wait(t, 1)[0]
+	if rest.event != "reset" {
+		t.Errorf("an id with more in it gets %+v", rest)
 	}
+	if rest = subscribe(t, "http://"+front+more+events[0].id, "").wait(t, 1)[0]; rest != events[1] {
+		t.Errorf("resumed at %+v, want %+v", rest, events[1])
+	}
+	below := subscribe(t, "http://"+front+"/rows/events/picks", "").begun(t)
+	insertPick(t, s, 1, "p0")
+	numbered(t, players(t, below.wait(t, 1)), 1)
 }
 
-// The dashboard is JSON, each panel asks for something, and no two share a place.
-func TestDocsDashboard(t *testing.T) {
-	var board struct {
-		Title  string
-		Panels []struct {
-			ID      int
-			Title   string
-			GridPos struct{ X, Y int }
-			Targets []struct{ Expr string }
-		}
-	}
-	if err := json.Unmarshal([]byte(document(t, root+"docs/grafana.json")), &board); err != nil {
+func hostOf(url string) string { return strings.TrimPrefix(url, "http://") }
+
+// runNginx starts nginx with locations, and returns where it listens.
+func runNginx(t testing.TB, s snippet) (addr string) {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if board.Title == "" || len(board.Panels) == 0 {
-		t.Error("the dashboard is empty")
+	addr = free.Addr().String()
+	_ = free.Close()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "nginx.conf")
+	text := "daemon off;\nmaster_process off;\n" + strings.Replace(nginxConfig(s, dir), "listen 127.0.0.1:18080;", "listen "+addr+";", 1)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	ids, places := map[int]bool{}, map[string]bool{}
-	for _, p := range board.Panels {
-		place := fmt.Sprint(p.GridPos)
-		if ids[p.ID] || places[place] || p.Title == "" || len(p.Targets) == 0 {
-			t.Errorf("panel %d, %q", p.ID, p.Title)
-		}
-		ids[p.ID], places[place] = true, true
-		for _, target := range p.Targets {
-			if !strings.Contains(target.Expr, "rowcast_") && !strings.Contains(target.Expr, "process_") {
-				t.Errorf("panel %q asks for %q", p.Title, target.Expr)
-			}
-		}
+	out := &syncBuffer{}
+	ctx, cancel := context.WithCancel(context.Background())
+	nginx := osexec.CommandContext(ctx, nginxProgram(t), "-p", dir, "-e", "stderr", "-c", conf)
+	nginx.Stderr = out
+	nginx.Cancel = func() error { return nginx.Process.Signal(syscall.SIGTERM) }
+	nginx.WaitDelay = 10 * time.Second
+	if err := nginx.Start(); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		cancel()
+		_ = nginx.Wait() // it was told to end
+	})
+	poll(t, "nginx to listen", func() string {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return err.Error() + "; it says: " + out.String()
+		}
+		_ = c.Close()
+		return ""
+	})
+	return addr
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,8 +11,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// What the docs show is tried: here without a server, in docs_server_test.go on
-// real ones, in docs_proxy_test.go by the programs that it is for.
+// What the docs show is tried: here and in docs_names_test.go without a server,
+// in docs_server_test.go on real ones, in docs_proxy_test.go behind nginx.
 
 const root = "../../"
 
@@ -203,52 +202,4 @@ func TestDocsCommandLines(t *testing.T) {
 			t.Errorf("the docs show no rowcast %s", command)
 		}
 	}
-}
-
-// Tests, files and make targets that the docs name exist.
-func TestDocsNames(t *testing.T) {
-	tests, makefile := testNames(t), document(t, root+"Makefile")
-	name := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`)
-	file := regexp.MustCompile(`^(?:cdc|filters|stream|cmd|internal|docs)/[\w./*-]*$`)
-	target := regexp.MustCompile(`^make ([a-z]+)\b`)
-	for _, page := range documents(t) {
-		for _, test := range name.FindAllString(document(t, page), -1) {
-			if !tests[test] {
-				t.Errorf("%s: there is no %s", page, test)
-			}
-		}
-	}
-	for _, line := range typed(t) {
-		if file.MatchString(line) {
-			if found, err := filepath.Glob(root + line); err != nil || len(found) == 0 {
-				t.Errorf("there is no %s: %v", line, err)
-			}
-		}
-		if m := target.FindStringSubmatch(line); m != nil && !strings.Contains(makefile, "\n"+m[1]+":") {
-			t.Errorf("the Makefile has no target %s", m[1])
-		}
-	}
-}
-
-func testNames(t testing.TB) map[string]bool {
-	t.Helper()
-	names := map[string]bool{}
-	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git"):
-			return filepath.SkipDir
-		case strings.HasSuffix(path, "_test.go"):
-			for _, m := range function.FindAllStringSubmatch(document(t, path), -1) {
-				names[m[1]] = true
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return names
 }
