@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"time"
 
@@ -110,6 +111,17 @@ func countAllocations(ctx context.Context, span binlogSpan) error {
 	from, err := cdc.ParsePosition(fmt.Sprintf("%s/%d", span.File, span.Start))
 	if err != nil {
 		return err
+	}
+	if span.Profile != "" {
+		out, err := os.Create(span.Profile)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	var before, after runtime.MemStats
 	rows := 0

@@ -35,7 +35,8 @@ type binlogSpan struct {
 	Addr, User, Password, Flavor string
 	File                         string
 	Start, End                   uint32
-	Rows                         int // 0: of unwanted tables
+	Rows                         int
+	Profile                      string // file for a CPU profile of rowcast; "": none
 }
 
 func (d *decodeCmd) Run(b *bench) (err error) {
@@ -49,9 +50,12 @@ func (d *decodeCmd) Run(b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	conf, err := b.config(s, "127.0.0.1:0", decodeTables)
+	conf, err := b.config(s, "127.0.0.1:0", "", decodeTables)
 	if err != nil {
 		return err
+	}
+	if b.Profile != "" {
+		span.Profile = filepath.Join(b.Profile, "decode.pprof")
 	}
 	run := decoding{b: b, s: s, span: span, conf: conf}
 	contenders := []struct {
@@ -79,6 +83,7 @@ func (d *decodeCmd) Run(b *bench) (err error) {
 	if err != nil {
 		return err
 	}
+	b.logf("allocations: %.4f a row, %.2f s, %.2f CPU s", last.allocs, last.wall, last.cpu)
 	fmt.Fprintf(b.out, "**Decoding**: %s rows of (bigint, varchar, varchar(255), int, decimal, timestamp(3)), %d MB of binlog, %d rows a transaction, %s %s.\n\n",
 		figure(float64(d.Rows)), (span.End-span.Start)>>20, d.Transaction, s.Flavor(), s.Version())
 	g := grid{head: []string{"", "wall s", "CPU s", "rows per CPU s"}}

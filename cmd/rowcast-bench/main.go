@@ -20,6 +20,7 @@ import (
 type common struct {
 	Flavor  string `enum:"mysql,mariadb," default:"" help:"mysql or mariadb. Default: whichever is found, MariaDB first."`
 	Rounds  int    `default:"3" help:"How often each contender has its turn; medians are shown."`
+	Profile string `type:"existingdir" help:"A folder for CPU profiles of rowcast, for go tool pprof."`
 	Rowcast string `type:"existingfile" help:"A rowcast program to measure. Default: one is built from this tree."`
 }
 

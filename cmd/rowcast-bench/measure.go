@@ -101,6 +101,12 @@ func (r *running) events(to *result) error {
 	if err != nil {
 		return err
 	}
+	profiled := make(chan error, 1) // takes the one result, whenever it is asked for
+	if r.t.profile != nil {
+		go func() { profiled <- r.t.profile(max(1, int(r.l.duration.Seconds()))) }()
+	} else {
+		profiled <- nil
+	}
 	r.c.measuring.Store(true)
 	start := time.Now()
 	for i := 0; time.Since(start) < r.l.duration; i++ {
@@ -121,7 +127,7 @@ func (r *running) events(to *result) error {
 	}
 	to.cpu, to.deliveries = used-cpu, float64(r.c.delivered.Load()-delivered)
 	to.cpuPerMillion, to.perSecond = to.cpu/to.deliveries*1e6, to.deliveries/took.Seconds()
-	return nil
+	return <-profiled
 }
 
 func (r *running) publish() error {

@@ -37,8 +37,8 @@ func (b *bench) build() error {
 	return nil
 }
 
-// config writes a config file for s: without the admin port, with tables in TOML.
-func (b *bench) config(s *throwaway.Server, listen, tables string) (path string, err error) {
+// config writes a config file for s, with tables in TOML. admin is empty for none.
+func (b *bench) config(s *throwaway.Server, listen, admin, tables string) (path string, err error) {
 	path = filepath.Join(b.dir, "config.toml")
 	text := fmt.Sprintf(`
 [source]
@@ -49,8 +49,8 @@ tls = "off"
 [http]
 listen = %q
 [admin]
-listen = ""
-%s`, s.Addr(), s.User(), s.Password(), listen, tables)
+listen = %q
+%s`, s.Addr(), s.User(), s.Password(), listen, admin, tables)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
@@ -109,18 +109,25 @@ func (d *daemon) ready(ctx context.Context, ok func() error) error {
 }
 
 // serveRowcast starts `rowcast serve` and returns when it follows the binlog.
-func (b *bench) serveRowcast(s *throwaway.Server, tables string) (*daemon, string, error) {
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, "", err
+// profile takes a CPU profile of it; nil where none is wanted.
+func (b *bench) serveRowcast(s *throwaway.Server, tables string) (d *daemon, addr string, profile func(seconds int) error, err error) {
+	if addr, err = freeAddr(); err != nil {
+		return nil, "", nil, err
 	}
-	conf, err := b.config(s, addr, tables)
-	if err != nil {
-		return nil, "", err
+	admin := ""
+	if b.Profile != "" {
+		if admin, err = freeAddr(); err != nil {
+			return nil, "", nil, err
+		}
+		profile = func(seconds int) error { return b.fetchProfile(admin, seconds) }
 	}
-	d, err := startDaemon([]string{b.Rowcast, "serve", "--config", conf, "--drain", "1s"}, nil)
+	conf, err := b.config(s, addr, admin, tables)
 	if err != nil {
-		return nil, "", err
+		return nil, "", nil, err
+	}
+	d, err = startDaemon([]string{b.Rowcast, "serve", "--config", conf, "--drain", "1s"}, nil)
+	if err != nil {
+		return nil, "", nil, err
 	}
 	err = d.ready(b.ctx, func() error {
 		resp, err := http.Get("http://" + addr + "/readyz")
@@ -134,10 +141,26 @@ func (b *bench) serveRowcast(s *throwaway.Server, tables string) (*daemon, strin
 		return nil
 	})
 	if err != nil {
-		return nil, "", errors.Join(err, d.stop())
+		return nil, "", nil, errors.Join(err, d.stop())
 	}
 	http.DefaultClient.CloseIdleConnections()
-	return d, addr, nil
+	return d, addr, profile, nil
+}
+
+// fetchProfile keeps a profile under a name of its own.
+func (b *bench) fetchProfile(admin string, seconds int) error {
+	resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", admin, seconds))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	out, err := os.CreateTemp(b.Profile, "serve-*.pprof")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, resp.Body)
+	b.logf("profile: %s", out.Name())
+	return errors.Join(err, out.Close())
 }
 
 func freeAddr() (string, error) {

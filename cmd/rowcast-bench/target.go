@@ -18,12 +18,13 @@ import (
 
 // target is a server under measurement, running.
 type target struct {
-	addr string
-	path func(i int) string         // what client i asks for
-	pids func() ([]int, error)      // its processes
-	send func(n int64) error        // publishes events of number n: every client gets one
-	want func(i int, n int64) int64 // how many events client i has behind n; nil: n
-	stop func() error
+	addr    string
+	path    func(i int) string         // what client i asks for
+	pids    func() ([]int, error)      // its processes
+	send    func(n int64) error        // publishes events of number n: every client gets one
+	want    func(i int, n int64) int64 // how many events client i has behind n; nil: n
+	stop    func() error
+	profile func(seconds int) error // nil: none is wanted
 }
 
 // maker starts a target for one measurement.
@@ -39,7 +40,7 @@ columns = ["id", "body"]
 
 // rowcast starts rowcast on s; insert runs the statements that publish number n.
 func (b *bench) rowcast(s *throwaway.Server, tables string, path func(i int) string, insert func(c *client.Conn, n int64) error) (*target, error) {
-	d, addr, err := b.serveRowcast(s, tables)
+	d, addr, profile, err := b.serveRowcast(s, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func (b *bench) rowcast(s *throwaway.Server, tables string, path func(i int) str
 		return nil, errors.Join(err, d.stop())
 	}
 	return &target{
-		addr: addr, path: path,
+		addr: addr, path: path, profile: profile,
 		pids: func() ([]int, error) { return []int{d.pid()}, nil },
 		send: func(n int64) error { return insert(c, n) },
 		stop: func() error { return errors.Join(c.Close(), d.stop()) },
