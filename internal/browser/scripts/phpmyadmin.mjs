@@ -1,5 +1,5 @@
 // phpMyAdmin in one window, rowcast's page in another.
-import { assert, becomes, open, scene, stage, visit } from "./stage.mjs";
+import { assert, becomes, open, scene, stage, until, visit } from "./stage.mjs";
 
 /** The form field of a column, on phpMyAdmin's pages that insert and edit. */
 const field = (page, column) =>
@@ -11,10 +11,14 @@ async function go(page, route) {
   await page.waitForLoadState("networkidle");
 }
 
-/** Sends the form, and waits until phpMyAdmin says that it was done. */
+/** Sends the form, until phpMyAdmin says that it was done: a click that its scripts are not ready for is lost. */
 async function save(page) {
-  await page.locator("#buttonYes").first().click();
-  await page.getByText(/1 row (inserted|affected)/).first().waitFor();
+  const done = page.getByText(/1 row (inserted|affected)/).first();
+  await until("phpMyAdmin to save it", async () => {
+    await page.locator("#buttonYes").first().click({ timeout: 1000 });
+    await done.waitFor({ timeout: 12000 });
+    return true;
+  });
   await page.waitForLoadState("networkidle");
 }
 
