@@ -60,6 +60,31 @@ func testNames(t testing.TB) map[string]bool {
 	return names
 }
 
+// What the HTML of the README takes from the client module is there.
+func TestDocsModule(t *testing.T) {
+	types := document(t, root+"stream/web/rowcast.d.ts")
+	imports, options := 0, regexp.MustCompile(`(?m)(?:^ +|\{ )(on[A-Z]\w+|load): `)
+	for _, s := range chosen(t, "html") {
+		m := regexp.MustCompile(`import \{ ([^}]*) \} from`).FindStringSubmatch(s.text)
+		if m == nil {
+			continue
+		}
+		for _, name := range strings.Split(m[1], ", ") {
+			if imports++; !strings.Contains(types, "export function "+name+"<") {
+				t.Errorf("%s:%d: rowcast.js has no %s", s.file, s.line, name)
+			}
+		}
+		for _, option := range options.FindAllStringSubmatch(s.text, -1) {
+			if !strings.Contains(types, "  "+option[1]+"?(") {
+				t.Errorf("%s:%d: rowcast.js has no option %s", s.file, s.line, option[1])
+			}
+		}
+	}
+	if imports == 0 {
+		t.Error("nobody imports it")
+	}
+}
+
 // Links lead to files that are there, and to headings that they have.
 func TestDocsLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
