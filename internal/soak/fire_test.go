@@ -29,11 +29,11 @@ type fire struct {
 // TestExactUnderFire: writers, subscribers and faults at random, then the truth.
 func TestExactUnderFire(t *testing.T) {
 	p := plan(t)
-	reports := &table2{}
-	t.Cleanup(func() { t.Logf("seed %d\n%s", p.seed, reports) })
+	all := &reports{}
+	t.Cleanup(func() { t.Logf("seed %d\n%s", p.seed, all) })
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
 		f := &fire{t: t, ctx: t.Context(), plan: p, report: &report{name: string(flavor)}}
-		reports.add(f.report)
+		all.add(f.report)
 		f.build(flavor)
 		f.storm()
 		f.calm()
@@ -102,7 +102,7 @@ func (f *fire) subscribe() {
 	for n := range either(8, 14) {
 		rng := f.plan.rng("subscriber", n)
 		s := &subscriber{name: fmt.Sprintf("subscriber %d", n), rng: rng, fail: f.t.Errorf,
-			lineage: map[uint32]uint32{}, kinds: map[string]int{}, g: int32(rng.IntN(6)), retry: 100 * time.Millisecond}
+			lineage: map[uint32]uint32{}, points: map[[2]uint32]bool{}, kinds: map[string]int{}, g: int32(rng.IntN(6)), retry: 100 * time.Millisecond}
 		if n == 0 {
 			s.mirror, s.streams = newMirror(), []int{0, 1, 2, 3}
 		} else {
@@ -115,7 +115,7 @@ func (f *fire) subscribe() {
 // storm has load, subscribers and faults; the subscribers go on behind it.
 func (f *fire) storm() {
 	f.subscribe()
-	length := orElse(*duration, either(30*time.Second, 15*time.Minute))
+	length := orElse(*duration, either(25*time.Second, 15*time.Minute))
 	storm, over := context.WithTimeout(f.ctx, length)
 	defer over()
 	var addrs []string
@@ -136,7 +136,7 @@ func (f *fire) storm() {
 		return ""
 	})
 	f.report.stop = func() { stop(); subs.Wait() }
-	f.load = &load{s: f.s, target: int64(orElse(*changes, either(20_000, 1_000_000))), pace: length, begun: time.Now()}
+	f.load = &load{s: f.s, target: int64(orElse(*changes, either(15_000, 1_000_000))), pace: length, begun: time.Now()}
 	for n := range 4 {
 		w := &writer{load: f.load, n: n, rng: f.plan.rng("writer", n)}
 		work.Go(func() { w.run(storm) })
@@ -206,112 +206,6 @@ func (f *fire) endXA() {
 	for _, r := range rows {
 		if err := f.s.Exec(fmt.Sprintf("XA COMMIT '%s'", r[3])); err != nil {
 			f.t.Error(err)
-		}
-	}
-}
-
-// leaks: what is quiet again has what it had at first.
-func (f *fire) leaks() {
-	for n, i := range f.faults.instances {
-		var goroutines, files int
-		hinders := within(f.ctx, time.Minute, func() string {
-			var err error
-			if goroutines, files, err = i.footprint(f.ctx); err != nil {
-				return err.Error()
-			}
-			if goroutines > f.baseGoroutines[n]+4 || files > f.baseFiles[n]+3 {
-				return fmt.Sprintf("%d goroutines, %d files; at the start %d, %d", goroutines, files, f.baseGoroutines[n], f.baseFiles[n])
-			}
-			return ""
-		})
-		if hinders != "" {
-			f.t.Errorf("%s leaks: %s\n%s", i.name, hinders, i.goroutines())
-		}
-		f.report.goroutines += goroutines
-		f.report.baseline += f.baseGoroutines[n]
-		f.report.files += files
-		i.mu.Lock()
-		i.sample()
-		i.mu.Unlock()
-		f.report.peak = max(f.report.peak, i.peak.Load())
-	}
-	hinders := within(f.ctx, time.Minute, func() string {
-		if open := len(dumpThreads(f.s)); open != len(f.faults.instances) {
-			return fmt.Sprintf("%d dump connections for %d instances", open, len(f.faults.instances))
-		}
-		return ""
-	})
-	if hinders != "" {
-		f.t.Error(hinders)
-	}
-	if limit := int64(256 << 20); f.report.peak > limit && !raceEnabled {
-		f.t.Errorf("rowcast's memory rose to %d MiB", f.report.peak>>20)
-	}
-}
-
-// judge compares everybody's sequence, and the copy, with the truth.
-func (f *fire) judge() {
-	tr, err := readTruth(f.ctx, f.s)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if len(tr.facts) == 0 || tr.xaGroups == 0 {
-		f.t.Fatalf("the truth holds %d changes, %d XA transactions", len(tr.facts), tr.xaGroups)
-	}
-	r := f.report
-	r.changes, r.configured, r.xa = tr.changes, len(tr.facts), tr.xaGroups
-	for _, s := range f.subs {
-		v := s.verify(tr, nil)
-		r.verdict.add(v)
-		r.disconnects += s.disconnects
-		if v.bad() {
-			f.t.Errorf("%s (streams %v, g %d): %d events, %d lost, %d repeated, %d reordered, %d wrong, %d resets: %s", s.name, s.streams, s.g,
-				v.events, v.lost, v.repeated, v.reordered, v.wrong, v.resets, strings.Join(v.notes, "; "))
-		}
-		f.t.Logf("%s: %d events, %d connections %v, sent away %d times", s.name, v.events, s.connects, s.kinds, s.sentAway)
-	}
-	f.compareCopy(f.subs[0])
-	r.faults = f.faults.counts
-	for n := range f.faults.instances {
-		for _, p := range []*proxy{f.faults.databases[n], f.faults.fronts[n]} {
-			for name, count := range p.tricks {
-				r.faults["proxy: "+name] += count
-			}
-		}
-	}
-}
-
-// compareCopy: what a page would show is what SELECT says.
-func (f *fire) compareCopy(s *subscriber) {
-	for _, i := range s.streams {
-		t := tables[i]
-		if t.more != "" && f.faults.crash {
-			continue // MyISAM loses rows in a crash that its binlog has
-		}
-		var exprs []string
-		for _, c := range columns { // the text NULL is no NULL
-			exprs = append(exprs, fmt.Sprintf("IF(%s IS NULL, 'null', CONCAT('=', %s))", c, c))
-		}
-		q := "SELECT " + strings.Join(exprs, ", ") + " FROM soak." + t.name
-		if t.where {
-			q += fmt.Sprintf(" WHERE g = %d", s.g)
-		}
-		result, err := f.s.Query(q)
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		var rows []row
-		for _, values := range result {
-			r := make(row, len(values))
-			for c, v := range values {
-				if r[c] = v; v != "null" {
-					r[c] = textValue(c, v[1:])
-				}
-			}
-			rows = append(rows, r)
-		}
-		if diff := s.mirror.differs(t, rows); diff != "" {
-			f.t.Errorf("the copy of %s is not the table: %s", t.name, diff)
 		}
 	}
 }

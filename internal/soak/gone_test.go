@@ -3,6 +3,7 @@ package soak
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -122,12 +123,9 @@ func TestPurgedUnderReplay(t *testing.T) {
 				before.facts = append(before.facts, f)
 			}
 		}
-		for file, lineage := range after.lineage {
-			before.lineage[file] = lineage
-		}
-		for g := range after.groups {
-			before.groups[g] = true
-		}
+		maps.Copy(before.lineage, after.lineage)
+		maps.Copy(before.groups, after.groups)
+		maps.Copy(before.bounds, after.bounds)
 		v := slow.verify(before, map[string]bool{"purged": true, "slow": true})
 		if v.bad() || v.resets > 1 {
 			t.Errorf("%d events, %d lost, %d resets: %v", v.events, v.lost, v.resets, v.notes)

@@ -1,13 +1,9 @@
 package soak
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"sync"
@@ -59,7 +55,7 @@ func testHerd(t *testing.T, slow bool) {
 		defer enough()
 		var writer sync.WaitGroup
 		writer.Go(func() { h.write(writing, rate) })
-		h.record(either(8*time.Second, time.Minute))
+		h.record(either(5*time.Second, time.Minute))
 		h.comeBack(slow)
 		enough()
 		writer.Wait()
@@ -200,87 +196,4 @@ func (h *herd) binlogBytes() (sum int64) {
 		sum += n
 	}
 	return sum
-}
-
-// member is one client; n is the row that it has seen last.
-type member struct {
-	*herd
-	n    int64
-	id   string
-	rng  *rand.Rand
-	slow bool
-	from string
-	live bool
-}
-
-func (m *member) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		err := m.connect(ctx)
-		if errors.Is(err, errBroken) {
-			m.mu.Lock()
-			m.wrong = append(m.wrong, err.Error())
-			m.mu.Unlock()
-			return
-		}
-		pause(ctx, between(m.rng, 25*time.Millisecond, either(200*time.Millisecond, 2*time.Second)))
-	}
-}
-
-func (m *member) connect(ctx context.Context) error {
-	resp, err := openH1(ctx, m.i.http, "/events/b", http.Header{"Last-Event-Id": {m.id}}, m.from, m.slow)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return broken(fmt.Errorf("status %d", resp.StatusCode))
-	}
-	body := io.Reader(resp.Body)
-	if m.slow {
-		body = &throttled{ctx: ctx, r: body, perSecond: 10_000}
-	}
-	in := sseReader{r: bufio.NewReaderSize(body, 2<<10)}
-	var b block
-	for {
-		if err := in.next(&b); err != nil {
-			if errors.Is(err, errForm) || errors.Is(err, errTorn) {
-				return broken(err)
-			}
-			if errors.Is(err, io.EOF) {
-				m.mu.Lock()
-				m.aways++
-				m.mu.Unlock()
-			}
-			return err
-		}
-		if err := m.take(&b); err != nil {
-			return broken(err)
-		}
-	}
-}
-
-func (m *member) take(b *block) error {
-	if b.event != "" {
-		return fmt.Errorf("event %s: %s", b.event, b.data)
-	}
-	if b.hasData {
-		n := rowNumber(b.data)
-		if n != m.n+1 {
-			return fmt.Errorf("row %d came behind row %d (id %s)", n, m.n, b.id)
-		}
-		m.n = n
-	}
-	if b.id != "" {
-		m.id = b.id
-	}
-	if !m.live && b.hasData && m.n >= m.written.Load()-m.slack {
-		m.live = true
-		m.mu.Lock()
-		if m.herd.live++; m.slow {
-			m.herd.slow++
-		}
-		m.lastAt = time.Now()
-		m.mu.Unlock()
-	}
-	return nil
 }

@@ -19,8 +19,8 @@ import (
 var (
 	seedFlag = flag.Uint64("seed", 0, "plan of the random tests; 0: a new one, which is printed")
 	full     = flag.Bool("soak", os.Getenv("ROWCAST_SOAK") != "", "the full form, also by ROWCAST_SOAK=1")
-	duration = flag.Duration("duration", 0, "how long there are faults, for each server; 0: 30s, or 15m in full form")
-	changes  = flag.Int("changes", 0, "about how many changes are written to each server; 0: 20000, or 1000000 in full form")
+	duration = flag.Duration("duration", 0, "how long there are faults, for each server; 0: 25s, or 15m in full form")
+	changes  = flag.Int("changes", 0, "about how many changes are written to each server; 0: 15000, or 1000000 in full form")
 	herdSize = flag.Int("herd", 0, "clients of the herd; 0: 500, or 10000 in full form")
 )
 

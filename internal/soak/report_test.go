@@ -26,19 +26,19 @@ type report struct {
 	caughtUp    time.Duration
 }
 
-// table2 is the reports side by side.
-type table2 struct {
+// reports is the reports side by side.
+type reports struct {
 	mu   sync.Mutex
 	cols []*report
 }
 
-func (t *table2) add(r *report) {
+func (t *reports) add(r *report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cols = append(t.cols, r)
 }
 
-func (t *table2) String() string {
+func (t *reports) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	slices.SortFunc(t.cols, func(a, b *report) int { return strings.Compare(a.name, b.name) })

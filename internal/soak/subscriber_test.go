@@ -8,7 +8,6 @@ import (
 	"hash/maphash"
 	"math/rand/v2"
 	"net/url"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,6 +44,7 @@ type subscriber struct {
 	turns   []turn
 	records []record
 	lineage map[uint32]uint32
+	points  map[[2]uint32]bool // checkpoints that it was told
 	retry   time.Duration
 	recent  []string // the last events, for messages
 
@@ -131,6 +131,9 @@ func (s *subscriber) take(b *block) error {
 	}
 	s.lastID, s.last = b.id, now
 	s.reached.Store(uint64(now.file)<<32 | uint64(now.pos))
+	if !now.change {
+		s.points[[2]uint32{now.file, now.pos}] = true
+	}
 	if b.event == "reset" || !b.hasData {
 		return nil
 	}
@@ -172,89 +175,4 @@ func (s *subscriber) run(ctx, storm context.Context, addrs []string) {
 			return
 		}
 	}
-}
-
-// mirror is a copy of the tables as a page would keep it.
-type mirror struct {
-	mu   sync.Mutex
-	rows map[string]map[string]string // table → key → columns
-}
-
-func newMirror() *mirror { return &mirror{rows: map[string]map[string]string{}} }
-
-func (m *mirror) apply(data []byte) error {
-	msg, _, err := readMessage(data)
-	if err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := m.rows[msg.Table]
-	if t == nil {
-		t = map[string]string{}
-		m.rows[msg.Table] = t
-	}
-	key, old := fmt.Sprint(msg.key), fmt.Sprint(msg.old)
-	switch msg.Op {
-	case "insert":
-		if _, ok := t[key]; ok {
-			return fmt.Errorf("insert of a row that is there: %s", data)
-		}
-		t[key] = fmt.Sprint(msg.row)
-	case "update":
-		if msg.old == nil {
-			old = key
-		}
-		if _, ok := t[old]; !ok {
-			return fmt.Errorf("update of a row that is not there: %s", data)
-		}
-		delete(t, old)
-		t[key] = fmt.Sprint(msg.row)
-	case "delete":
-		if _, ok := t[key]; !ok {
-			return fmt.Errorf("delete of a row that is not there: %s", data)
-		}
-		delete(t, key)
-	}
-	return nil
-}
-
-// differs compares a table with what SELECT says; rows in JSON form.
-func (m *mirror) differs(t *table, rows []row) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	have := m.rows["soak."+t.name]
-	var diff []string
-	for _, r := range rows {
-		key, want := pairsOf(t.key, r), pairsOf(t.send, r)
-		if got, ok := have[key]; !ok {
-			diff = append(diff, "lacks "+want)
-		} else if got != want {
-			diff = append(diff, "has "+got+" for "+want)
-		}
-	}
-	if len(have) > len(rows) {
-		want := map[string]bool{}
-		for _, r := range rows {
-			want[pairsOf(t.key, r)] = true
-		}
-		for key := range have {
-			if !want[key] {
-				diff = append(diff, "has "+key+" too many")
-			}
-		}
-	}
-	sort.Strings(diff)
-	if len(diff) > 5 {
-		diff = append(diff[:5], fmt.Sprintf("and %d more", len(diff)-5))
-	}
-	return strings.Join(diff, "; ")
-}
-
-func pairsOf(cols []int, r row) string {
-	var pairs [][2]string
-	for _, c := range cols {
-		pairs = append(pairs, [2]string{columns[c], r[c]})
-	}
-	return fmt.Sprint(pairs)
 }

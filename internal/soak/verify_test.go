@@ -65,6 +65,12 @@ func (s *subscriber) verify(tr *truth, allowed map[string]bool) (v verdict) {
 			v.note("file %d: lineage %08x, mysqlbinlog says %08x", file, lineage, tr.lineage[file])
 		}
 	}
+	for p := range s.points {
+		if !tr.bounds[p] {
+			v.wrong++
+			v.note("checkpoint %d/%d: nothing begins or ends there", p[0], p[1])
+		}
+	}
 	wants := map[uint8]bool{}
 	for _, i := range s.streams {
 		wants[uint8(i)] = true
