@@ -199,6 +199,13 @@ func (s *stage) orders() http.Handler {
 	})
 	order("db-kill", func([]byte) error { return s.db.Kill() })
 	order("db-start", func([]byte) error { return s.db.Restart(s.t.Context()) })
+	order("config", func(body []byte) error { // appends to it
+		text, err := os.ReadFile(s.config)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(s.config, append(text, body...), 0o600)
+	})
 	order("purge", func([]byte) error { return s.purge() })
 	mux.HandleFunc("POST /go-client", goClient)
 	// Pages of another origin than rowcast's; the store keeps no state.

@@ -83,6 +83,17 @@ scene("streams are chosen; parameters and snippets", async () => {
   }
 });
 
+scene("a stream that a reload of the config adds is listed, and no change is lost", async () => {
+  const page = await visit(await open(), stage.rowcast);
+  await isOpen(page);
+  await insert("Before");
+  await order("config", '\n[[table]]\nname = "draft.teams"\nas = "names"\ncolumns = ["name"]\n');
+  await becomes("the streams", ["picks", "round", "teams", "names"], () => texts(page, ".stream .name b"));
+  await insert("After");
+  await until("both", async () => /After.*Before/s.test((await texts(page, "#changes li")).join()));
+  assert.equal(await page.locator("#changes li").count(), 2);
+});
+
 scene("every control has a name, and nothing overflows a phone", async () => {
   for (const colorScheme of ["dark", "light"]) {
     const page = await visit(await open({ viewport: { width: 360, height: 740 }, colorScheme }), stage.rowcast);

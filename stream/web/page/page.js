@@ -6,7 +6,7 @@ import { Tail, since } from "./tail.js";
 
 const $ = (id) => document.getElementById(id);
 const tail = new Tail();
-let subscription, closedWhy = "", awayWhy = "", position = "", lag = null;
+let subscription, followed = "", listed = "", closedWhy = "", awayWhy = "", position = "", lag = null;
 
 function show() {
   const text = [closedWhy, awayWhy].filter(Boolean).join(" – ");
@@ -30,6 +30,9 @@ function moved(id) {
 
 /** Follows the chosen streams, on one connection. */
 function follow({ names, params, events }) {
+  const choice = JSON.stringify([names, params, events]);
+  if (choice === followed && subscription && subscription.state !== "closed") return;
+  followed = choice;
   subscription?.close();
   subscription = null;
   tail.waitFor(names);
@@ -59,8 +62,9 @@ async function look() {
     const answer = await fetch(new URL("../readyz", import.meta.url), { cache: "no-store" });
     const status = await answer.json();
     awayWhy = status.detail ?? "";
-    if (status.ready) wait = 10000;
+    if (status.ready) wait = 5000;
     moved(status.position);
+    await list();
   } catch {
     awayWhy = "rowcast does not answer; this page goes on by itself when it does";
   }
@@ -75,18 +79,14 @@ setInterval(() => {
   if (!document.hidden) show();
 }, 1000);
 
-async function start() {
-  look();
-  for (let wait = 500; ; wait = Math.min(wait * 2, 10000)) {
-    try {
-      const { streams } = await (await fetch(new URL("../streams", import.meta.url))).json();
-      listStreams(streams ?? [], follow);
-      $("box").open = !streams?.length || matchMedia("(min-width: 56rem)").matches; // a phone shows the changes first
-      return;
-    } catch {
-      showState("reconnecting");
-      await new Promise((done) => setTimeout(done, wait));
-    }
-  }
+/** Lists the streams, which a reload of rowcast's config may change. */
+async function list() {
+  const text = await (await fetch(new URL("../streams", import.meta.url), { cache: "no-store" })).text();
+  if (text === listed) return;
+  const streams = JSON.parse(text).streams ?? [];
+  if (!listed) $("box").open = !streams.length || matchMedia("(min-width: 56rem)").matches; // a phone shows the changes first
+  listed = text;
+  listStreams(streams, follow);
 }
-start();
+
+look();

@@ -10,11 +10,13 @@ export function eventNames({ name, table, ops, event }) {
   return ops.map((op) => fixed.replaceAll("{op}", op));
 }
 
-/** Shows the streams; follow is told the choice, now and whenever it changes. */
+let chosenNames; // by somebody at this page; undefined: nobody has chosen yet
+
+/** Shows the streams, also anew after a reload of the config; follow is told the choice, now and whenever it changes. */
 export function listStreams(streams, follow) {
   const cards = streams.map(card);
   $("streams").replaceChildren(...cards.map((c) => c.element));
-  const wanted = decodeURIComponent(location.hash.slice(1)).split(",").filter(Boolean);
+  const wanted = (chosenNames ?? decodeURIComponent(location.hash.slice(1)).split(",")).filter(Boolean);
   const named = cards.filter((c) => wanted.includes(c.stream.name));
   for (const c of named.length ? named : goTogether(cards)) c.box.checked = true;
 
@@ -24,12 +26,12 @@ export function listStreams(streams, follow) {
     const names = chosen.map((c) => c.stream.name);
     follow({ names, params, events: [...new Set(["message", ...chosen.flatMap((c) => eventNames(c.stream))])] });
   };
-  $("streams").addEventListener("change", (e) => {
+  $("streams").onchange = (e) => {
     if (e.target.matches("select")) return;
-    const names = cards.filter((c) => c.box.checked).map((c) => c.stream.name);
-    history.replaceState(null, "", "#" + encodeURIComponent(names.join(",")));
+    chosenNames = cards.filter((c) => c.box.checked).map((c) => c.stream.name);
+    history.replaceState(null, "", "#" + encodeURIComponent(chosenNames.join(",")));
     choose();
-  });
+  };
   choose();
 }
 
