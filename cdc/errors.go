@@ -3,6 +3,8 @@ package cdc
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
@@ -36,12 +38,23 @@ func fatal(err error) bool {
 	return false
 }
 
+// hint adds what to do to errors that the way to the server makes.
+func hint(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return fmt.Errorf("%w; check that the server runs, and [source] addr", err)
+	}
+	if text := err.Error(); strings.Contains(text, "x509: ") { // the types behind it are many
+		return fmt.Errorf("%w; set [source] tls_ca to the certificate of the server's CA, and addr to a name that its own is for; tls = \"required\" checks neither", err)
+	}
+	return err
+}
+
 // explain turns the server's refusal to connect or to be queried into one of the
 // sentinels where waiting can't help.
 func explain(err error) error {
 	var my *mysql.MyError
 	if !errors.As(err, &my) {
-		return err
+		return hint(err)
 	}
 	switch my.Code {
 	case mysql.ER_ACCESS_DENIED_ERROR, 1698 /* ER_ACCESS_DENIED_NO_PASSWORD_ERROR */ :

@@ -66,7 +66,7 @@ func TestRefusedPositions(t *testing.T) {
 		}
 		rd.stop()
 		<-rd.done
-		waitForSecond(t, good)
+		waitForSecond(t, rd.at) // of the newest file
 		exec(t, s, reset, "INSERT INTO draft.picks (player) VALUES ('d')")
 		refused(good.String(), ErrForeign)
 		refused(rd.at.String(), ErrForeign)
@@ -282,7 +282,9 @@ func TestUnreachable(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1) // one result
 		go func() { done <- src.Read(ctx, Position{}, newRecorder()) }()
-		poll(t, "an error in the status", func() bool { return src.Status().LastError != "" })
+		poll(t, "an error in the status that says what to do", func() bool {
+			return strings.HasSuffix(src.Status().LastError, "; check that the server runs, and [source] addr")
+		})
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("a reading of a server that is away ended with %v", err)

@@ -18,6 +18,8 @@ func TestMessages(t *testing.T) {
 		{"no schema", Table{Name: "picks"}, `line 10: name: "picks" is not schema.table, such as "draft.picks" or "draft.*"`},
 		{"op", Table{On: []string{"instert"}}, `line 10: on: "instert" is no operation; did you mean "insert"?; allowed are insert, update, delete`},
 		{"op case", Table{On: []string{"DELETE"}}, `line 10: on: "DELETE" is no operation; did you mean "delete"?; allowed are insert, update, delete`},
+		{"no column", Table{Columns: []string{}}, `line 10: columns: it is empty, so that rows would be; leave it out to send all columns`},
+		{"no operation at all", Table{On: []string{}}, `line 10: on: it is empty, so that nothing would be sent; leave it out for insert and update`},
 		{"column twice", Table{Columns: []string{"id", "ID"}}, `line 10: columns: "ID" is listed twice`},
 		{"mask kind", Table{Mask: map[string]string{"a": "sha265"}}, `line 10: mask: "sha265" of column "a" is no mask; did you mean "sha256"?; allowed are sha256, null, redact`},
 		{"mask key", Table{Mask: map[string]string{"a": "sha256"}}, `line 10: mask: sha256 of column "a" needs a key: set mask_key in [values]`},

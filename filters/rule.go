@@ -67,7 +67,10 @@ func compileRule(index int, t *Table, o *Options) (*rule, error) {
 }
 
 func (r *rule) compileOn(t *Table, p *problems) {
-	if len(t.On) == 0 {
+	switch {
+	case t.On != nil && len(t.On) == 0:
+		p.add("on", "it is empty, so that nothing would be sent; leave it out for insert and update")
+	case t.On == nil:
 		r.on[cdc.Insert], r.on[cdc.Update] = true, true
 	}
 	for _, op := range t.On {
@@ -82,6 +85,9 @@ func (r *rule) compileOn(t *Table, p *problems) {
 
 func (r *rule) compileColumns(t *Table, o *Options, p *problems) {
 	r.columns = slices.Clone(t.Columns)
+	if t.Columns != nil && len(t.Columns) == 0 {
+		p.add("columns", "it is empty, so that rows would be; leave it out to send all columns")
+	}
 	seen := map[string]bool{}
 	for _, c := range t.Columns {
 		switch fold := strings.ToLower(c); {

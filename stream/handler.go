@@ -22,11 +22,18 @@ func (s *Server) routes() http.Handler {
 	e.Pre(s.guard)
 	e.GET("/events/:name", s.events)
 	e.GET("/events", s.events)
-	e.GET("/streams", s.streams)
-	e.GET("/healthz", s.healthz)
-	e.GET("/readyz", s.readyz)
+	lookAt(e, "/streams", s.streams)
+	lookAt(e, "/healthz", s.healthz)
+	lookAt(e, "/readyz", s.readyz)
 	s.pages(e)
 	return e
+}
+
+// lookAt answers GET, and HEAD as load balancers and wget --spider send it;
+// net/http leaves the body out.
+func lookAt(e *echo.Echo, path string, h echo.HandlerFunc) {
+	e.GET(path, h)
+	e.HEAD(path, h)
 }
 
 // detail is an error that a client gets as problem+json.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,6 +57,12 @@ func TestRefusals(t *testing.T) {
 	for _, host := range []string{"localhost", "LOCALHOST:99", "app.localhost", "[::1]:8080", "127.9.9.9", "rowcast.example:443", "Rowcast.Example."} {
 		if resp, body := s.get(t, "/healthz", "Host", host); resp.StatusCode != 200 {
 			t.Errorf("Host %s: %s", host, body)
+		}
+	}
+	for path, status := range map[string]int{"/healthz": 200, "/readyz": 200, "/streams": 200, "/": 200, "/nothing": 404} {
+		req, _ := http.NewRequest("HEAD", s.url+path, nil)
+		if resp, body := do(t, req); resp.StatusCode != status || body != "" {
+			t.Errorf("HEAD %s: %s, %q", path, resp.Status, body)
 		}
 	}
 	for _, method := range []string{"POST", "HEAD", "DELETE"} {
@@ -156,7 +163,18 @@ func TestSentAway(t *testing.T) {
 					t.Error("no retry before the end")
 				}
 			}
-			if _, body := s.get(t, "/events/picks", "Accept", "application/json"); !strings.Contains(body, `"retry":2000`) {
+			retries := map[string]bool{}
+			for range 5 {
+				_, body := s.get(t, "/events/picks")
+				if !regexp.MustCompile(`^retry: \d+\n\n$`).MatchString(body) {
+					t.Errorf("sent away with %q", body)
+				}
+				retries[body] = true
+			}
+			if len(retries) == 1 {
+				t.Error("everybody is asked to come back at the same time")
+			}
+			if _, body := s.get(t, "/events/picks", "Accept", "application/json"); !regexp.MustCompile(`"retry":\d+\b`).MatchString(body) {
 				t.Errorf("long poll: %s", body)
 			}
 		})

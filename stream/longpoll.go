@@ -68,7 +68,7 @@ func (p *pollWire) end(b []byte) error {
 func (s *Server) longPoll(c echo.Context, req request) error {
 	answer := pollAnswer{Events: []pollEvent{}, LastID: req.id}
 	if err := s.admit(); err != nil {
-		answer.Retry = s.config.Retry.Milliseconds()
+		answer.Retry = s.laterMillis()
 		return s.sendPoll(c, answer)
 	}
 	defer s.release()
@@ -91,7 +91,7 @@ func (s *Server) longPoll(c echo.Context, req request) error {
 		}
 	}
 	if _, ok := errors.AsType[later](err); ok {
-		answer.Retry = s.config.Retry.Milliseconds()
+		answer.Retry = s.laterMillis()
 	}
 	return s.sendPoll(c, answer)
 }

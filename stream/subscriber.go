@@ -27,7 +27,7 @@ type subscriber struct {
 // start brings a new client to where its id says and sends the first block.
 // first is what the response begins with (retry, padding).
 func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
-	buf := append(make([]byte, room, batchBytes), first...)
+	buf := append(make([]byte, room, 512), first...) // a checkpoint follows, seldom more
 	pos, err := cdc.Position{}, error(nil)
 	source := "now"
 	if id != "" {
@@ -51,6 +51,9 @@ func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 		s.server.metrics.resumes.WithLabelValues(source, "").Inc()
 		s.sent = s.pos
 		buf = appendCheckpoint(buf, s.pos)
+	}
+	if _, away := errors.AsType[later](err); away {
+		buf = buf[:room] // the retry of who is sent away takes the usual one's place
 	}
 	if err != nil {
 		return s.finish(buf, err)
@@ -265,8 +268,12 @@ func (s *subscriber) finish(buf []byte, err error) error {
 // appendLater is the retry time of a client that is sent away: between half and
 // twice the usual, so that a herd comes back spread out.
 func (s *Server) appendLater(b []byte) []byte {
-	ms := s.config.Retry.Milliseconds()
 	b = append(b, "retry: "...)
-	b = strconv.AppendInt(b, max(1, ms/2+rand.Int64N(3*ms/2+1)), 10)
+	b = strconv.AppendInt(b, s.laterMillis(), 10)
 	return append(b, "\n\n"...)
+}
+
+func (s *Server) laterMillis() int64 {
+	ms := s.config.Retry.Milliseconds()
+	return max(1, ms/2+rand.Int64N(3*ms/2+1))
 }

@@ -36,7 +36,7 @@ func (s *Server) pages(e *echo.Echo) {
 		if base == "index.html" {
 			name = dir
 		}
-		e.GET("/"+name, page(base, b))
+		lookAt(e, "/"+name, page(base, b))
 		return nil
 	})
 	if err != nil {
