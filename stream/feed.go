@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -87,14 +88,17 @@ const again = time.Second
 // runLive follows the binlog until ctx ends or the source refuses for good.
 func (s *Server) runLive(ctx context.Context) error {
 	f := s.live
-	f.ctx = ctx
 	for {
-		err := s.source.Read(ctx, cdc.Position{}, f)
+		reading, stop := s.reading(ctx)
+		f.ctx = reading
+		err := s.source.Read(reading, cdc.Position{}, f)
+		why, ok := lossOf(err)
+		ended := errors.As(context.Cause(reading), &why)
+		stop(nil)
 		if ctx.Err() != nil {
 			return nil
 		}
-		why, ok := lossOf(err)
-		if !ok {
+		if !ok && !ended {
 			return err
 		}
 		s.logger.Error("exactness is lost; every client gets a reset, and the live feed begins anew", "reason", why.reason, "cause", err)

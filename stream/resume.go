@@ -45,6 +45,7 @@ func lossOf(err error) (loss, bool) {
 // on. buf takes what the client has to hear of a config that changed. Errors:
 // loss, later, errGone.
 func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []byte) ([]byte, error) {
+	s.recheck(!pos.IsZero())
 	p := s.live.log.find(pos)
 	switch p.where {
 	case nowhere:

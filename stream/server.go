@@ -27,9 +27,13 @@ type Server struct {
 	drain    chan struct{} // closed by Drain
 	drained  sync.Once
 
-	mu        sync.Mutex
-	configErr error
-	idle      chan struct{} // closed when clients falls to 0 while draining
+	rechecks  chan struct{} // capacity 1: one look at the server serves all who asked for it
+	rechecked atomic.Int64  // when the newest look began, unix nanoseconds
+
+	mu          sync.Mutex
+	configErr   error
+	stopReading context.CancelCauseFunc // of the live reading; nil before the first
+	idle        chan struct{}           // closed when clients falls to 0 while draining
 }
 
 // NewServer makes a server; nothing runs before Run, nothing is connected.
@@ -40,7 +44,8 @@ func NewServer(cfg Config, src Source, r Renderer, logger *slog.Logger) (*Server
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: cfg.withDefaults(), source: src, logger: logger, drain: make(chan struct{}), idle: make(chan struct{})}
+	s := &Server{config: cfg.withDefaults(), source: src, logger: logger, drain: make(chan struct{}),
+		idle: make(chan struct{}), rechecks: make(chan struct{}, 1)}
 	s.live = newFeed(newCatalog(r), s.config.History, logger)
 	s.live.pace = s.livePace()
 	s.lanes = &lanes{server: s, max: s.config.MaxReplays, window: max(minHistory, min(s.config.History/4, laneWindow))}
@@ -62,6 +67,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.lanes.mu.Unlock()
 	var wg sync.WaitGroup
 	wg.Go(func() { s.writers.run(ctx) })
+	wg.Go(func() { s.runRechecks(ctx) })
 	err := s.runLive(ctx)
 	cancel()
 	gone, stop := context.WithTimeout(context.Background(), 0)

@@ -87,6 +87,35 @@ func TestPurgeAndReset(t *testing.T) {
 	})
 }
 
+// RESET while rowcast reads, and nothing is written: the server lets the dump
+// hang, and a client of the old binlog must not be served from memory.
+func TestResumeAfterResetWhileReading(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		i := launch(t, configFor(s, twoStreams)).ready(t)
+		insertPick(t, s, 1, "old")
+		c := subscribe(t, i.url+"/events/picks", "").begun(t)
+		insertPick(t, s, 1, "older")
+		id := c.wait(t, 1)[0].id
+		nextSecond(t)
+		reset := "RESET MASTER"
+		if f == throwaway.MySQL {
+			reset = "RESET BINARY LOGS AND GTIDS"
+		}
+		exec(t, s, reset)
+		late := subscribe(t, i.url+"/events/picks", id)
+		for _, c := range []*sseClient{c, late} {
+			c.until(t, "a reset", func() bool {
+				return len(c.events) > 0 && strings.Contains(c.events[len(c.events)-1].data, `"foreign"`)
+			})
+		}
+		insertPick(t, s, 1, "new")
+		late.until(t, "what came behind the RESET", func() bool {
+			return strings.Contains(late.events[len(late.events)-1].data, "new")
+		})
+	})
+}
+
 // RESET while rowcast reads: clients are told, and go on.
 func TestResetWhileReading(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
