@@ -7,8 +7,8 @@
 # make servers  installs MariaDB, and MySQL beside the system, for the tests and the demo
 GO          ?= go
 STATICCHECK ?= v0.8.2
-SOAK        ?= 20
-EXACT       ?= Exact|Resume|Restart|Reconnect|Kill|Reload|Swap|Seams|Reset|Loss|Lanes|Stalled|Changes|LargeGroup|Prepared|Old|Altered|Order|Purge|Differential
+SOAK        ?=
+BENCH       ?= all
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # Every package starts servers of its own: more at a time than this slows all of them down.
 PARALLEL    ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 4 ] || n=4; echo "$$n")
