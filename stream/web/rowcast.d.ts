@@ -75,7 +75,7 @@ export interface Options<C = Change> {
   load?(reset?: Reset): Promise<unknown>;
   onChange?(change: C, event: WireEvent): void;
   /** Changes wait for the promise, if it returns one. */
-  onReset?(reset: Reset): void | Promise<unknown>;
+  onReset?(reset: Reset, event: WireEvent): void | Promise<unknown>;
   /** The detail says in words why a subscription was closed. */
   onState?(state: State, detail: string): void;
 }

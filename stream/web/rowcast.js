@@ -127,7 +127,7 @@ class Subscription {
       this.#phase = "reset";
       this.#show();
       const reset = JSON.parse(event.data);
-      const told = this.#call(this.#options.onReset, reset);
+      const told = this.#call(this.#options.onReset, reset, event);
       const { load } = this.#options;
       if (load) this.#load("reset", () => load(reset));
       else if (typeof told?.then === "function") this.#load("reset", () => told);

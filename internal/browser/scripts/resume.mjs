@@ -61,6 +61,7 @@ scene("a reset is told: purged, and a table that was emptied", async () => {
   assert.equal(await page.evaluate(() => sub.state), "open");
   await until("resets on the page", async () => (await human.locator("#changes li.reset").count()) >= 1);
   assert.match(await human.locator("#changes li.reset").first().textContent(), /schema: .*picks/);
+  assert.match(await human.locator("#changes li.reset .id").first().textContent(), /^binlog\.\d+\/\d+~/); // a checkpoint of its own
 });
 
 scene("changes wait while a page fetches its data anew", async () => {

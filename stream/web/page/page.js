@@ -45,9 +45,9 @@ function follow({ names, params, events }) {
       if (change?.ts) lag = Math.max(0, Date.now() - change.ts);
       tail.add(change, event);
     },
-    onReset(reset) {
+    onReset(reset, event) {
       position = "";
-      tail.add({ op: "reset", reset }, { id: subscription.lastEventId });
+      tail.add({ op: "reset", reset }, event);
     },
     onState: (state, detail) => mine === subscription && showState(state, detail),
   }));
