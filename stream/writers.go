@@ -34,6 +34,7 @@ func (ws *writers) run(ctx context.Context) {
 	for _, w := range ws.list {
 		wg.Go(func() { w.serve(ctx) })
 	}
+	wg.Go(func() { ws.tidy(ctx) })
 	wg.Wait()
 	ws.cut()
 	ws.wg.Wait()
