@@ -6,7 +6,8 @@ import "strconv"
 // event only the row's ordinal differs, and the rest is written from memory.
 type IDs struct {
 	last       Position // its row is 0
-	head, tail []byte
+	text       []byte   // of last
+	head, tail []byte   // the text before and behind the row
 }
 
 // Append adds the text of p, as p.Append does.
@@ -18,12 +19,12 @@ func (w *IDs) Append(b []byte, p Position) []byte {
 	p.row = 0
 	if p != w.last {
 		w.last = p
-		text := p.Append(nil)
-		at := len(text) - 1 // of the row
+		w.text = p.Append(w.text[:0])
+		at := len(w.text) - 1 // of the row
 		if p.checked {
 			at -= len("~67a1f3b2")
 		}
-		w.head, w.tail = text[:at:at], text[at+1:]
+		w.head, w.tail = w.text[:at], w.text[at+1:]
 	}
 	b = append(b, w.head...)
 	b = strconv.AppendUint(b, uint64(row), 10)
