@@ -13,6 +13,7 @@ import (
 type fanoutCmd struct {
 	Duration time.Duration `default:"10s" help:"How long events are published in each measurement."`
 	Scale    float64       `default:"1" help:"Numbers of clients are multiplied by this: less for a quick look."`
+	Alone    bool          `help:"Leave the peers out."`
 	Only     string        `help:"Measure these alone: shared, saturated, idle, latency, many or beside."`
 }
 
@@ -60,7 +61,11 @@ type contender struct {
 }
 
 func (f fanout) contenders() []contender {
-	list := []contender{{"rowcast", f.plain}, {"bare loop of writes", f.bare}}
+	list := []contender{{"rowcast", f.plain}}
+	if f.Alone {
+		return list
+	}
+	list = append(list, contender{"bare loop of writes", f.bare})
 	if findNginx() != "" {
 		list = append(list, contender{"nchan", f.nchan})
 	}
