@@ -204,7 +204,7 @@ func (f *fire) endXA() {
 		f.t.Fatal(err)
 	}
 	for _, r := range rows {
-		if err := f.s.Exec(fmt.Sprintf("XA COMMIT '%s'", r[3])); err != nil {
+		if err := f.s.Exec(fmt.Sprintf("XA ROLLBACK '%s'", r[3])); err != nil {
 			f.t.Error(err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -78,6 +79,9 @@ func (w *writer) connect() error {
 		if err := w.do(q); err != nil {
 			return err
 		}
+	}
+	if err := w.leftovers(); err != nil {
+		return err
 	}
 	if w.s.Flavor() == throwaway.MySQL && w.rng.IntN(2) == 0 {
 		return w.do("SET SESSION binlog_transaction_compression = ON")
@@ -194,6 +198,29 @@ func (w *writer) xaTransaction() error {
 		return w.connect()
 	}
 	return w.finishXA()
+}
+
+// leftovers ends what this writer had prepared when it lost its connection.
+func (w *writer) leftovers() error {
+	r, err := w.c.Execute("XA RECOVER")
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for i := range r.RowNumber() {
+		xid, err := r.GetString(i, 3)
+		if err != nil {
+			return err
+		}
+		xid = "'" + xid + "'"
+		if strings.HasPrefix(xid, fmt.Sprintf("'%d-", w.n)) && !slices.Contains(w.open, xid) {
+			w.open = append(w.open, xid)
+		}
+	}
+	if len(w.open) > 2 {
+		return w.finishXA()
+	}
+	return nil
 }
 
 // finishXA ends what was left prepared, also before a restart.
