@@ -97,6 +97,14 @@ func (b *bench) machine() {
 	}
 	fmt.Fprintf(b.out, "Measured on %d cores%s, Linux %s, %s, everything on this one machine over loopback. Medians of %d rounds, the contenders taking turns.\n\n",
 		runtime.NumCPU(), memoryText(), release, runtime.Version(), b.Rounds)
+	var load float64
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return
+	}
+	if _, err := fmt.Sscan(string(text), &load); err == nil && load > float64(runtime.NumCPU())/2 {
+		fmt.Fprintf(b.out, "Not to be quoted as it stands: others were at work here before the start (load average %.1f).\n\n", load)
+	}
 }
 
 func memoryText() string {
