@@ -79,7 +79,11 @@ func (r *reader) lose(st *statement, q query) {
 	if !st.loses {
 		return
 	}
-	what := fmt.Sprintf("%s at %s changed rows without logging them one by one", verbOf(st), r.group.start)
+	did := "changed rows without logging them one by one"
+	if st.is("DROP") || st.is("RENAME") || st.is("CREATE") {
+		did = "took a table away, or put another in its place"
+	}
+	what := fmt.Sprintf("%s at %s %s", verbOf(st), r.group.start, did)
 	if st.schema != "" {
 		r.group.notices = append(r.group.notices, Notice{Schema: st.schema, Message: what})
 	}

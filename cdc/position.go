@@ -106,6 +106,15 @@ func (p Position) Compare(q Position) int {
 	return cmp(p.row, q.row)
 }
 
+// WithLineage is p with the lineage of q where p, typed by a person, has none
+// and both are in one file.
+func (p Position) WithLineage(q Position) Position {
+	if !p.checked && p.file == q.file {
+		p.lineage, p.checked = q.lineage, q.checked
+	}
+	return p
+}
+
 // SameHistory is false where p and q name one file that was written twice: on
 // two servers, or before and after a RESET.
 func (p Position) SameHistory(q Position) bool {

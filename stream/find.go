@@ -20,7 +20,8 @@ const (
 // place is the answer to a cursor that wants to begin at a position.
 type place struct {
 	where   where
-	seq     uint64 // the first frame behind the position
+	pos     cdc.Position // as asked for, with its file's lineage
+	seq     uint64       // the first frame behind the position
 	head    cdc.Position
 	losses  uint64
 	catalog *catalog
@@ -37,6 +38,10 @@ func (l *Log) find(pos cdc.Position) place {
 	if pos.IsZero() {
 		pos = l.head
 	}
+	for _, f := range l.files {
+		pos = pos.WithLineage(f)
+	}
+	p.pos = pos
 	switch {
 	case l.foreignTo(pos):
 		p.where = foreign

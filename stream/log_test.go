@@ -146,7 +146,7 @@ func TestNowIsAskedOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(nowLasts)
+		<-time.After(nowLasts)
 		if _, err := n.get(t.Context(), src, src.end()); err != nil || src.nows != 2 {
 			t.Errorf("asked %d times, %v", src.nows, err)
 		}

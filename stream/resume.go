@@ -71,10 +71,7 @@ func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []
 			return buf, why
 		}
 	}
-	if pos.IsZero() {
-		pos = p.head
-	}
-	return c.attach(s.live.log, nil, p, pos, buf)
+	return c.attach(s.live.log, nil, p, p.pos, buf)
 }
 
 // begunBefore: files are numbered in the order in which they are begun, so a file

@@ -34,9 +34,12 @@ func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 		source = "history"
 		pos, err = cdc.ParsePosition(id)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		err = loss{"invalid", textInvalid + " (" + err.Error() + ")"}
-	} else {
+	case !s.server.source.Status().Connected:
+		err = later{"the database can't be reached"} // who is here already stays, and misses nothing
+	default:
 		s.sent = pos
 		buf, err = s.server.locate(ctx, &s.cursor, pos, buf)
 	}

@@ -92,6 +92,9 @@ func execute(c *console, parser *kong.Kong, args []string) error {
 	if err := knownCommand(parser, args); err != nil {
 		return err
 	}
+	if len(args) == 1 && args[0] == "--version" { // what many try first
+		args = []string{"version"}
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		help := "rowcast --help"
