@@ -2,11 +2,7 @@ package cdc
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
-
-	"github.com/go-mysql-org/go-mysql/replication"
 )
 
 // Second readings: of groups that were too large to hold, of XA transactions
@@ -50,65 +46,6 @@ func (s *Source) scan(ctx context.Context, from, to Position, f func(p *place, e
 		err := f(&p, e)
 		return reached(), err
 	})
-}
-
-// prepared implements server: it looks for the XA PREPARE from the file that
-// its commit is in back to the oldest.
-func (s *Source) prepared(ctx context.Context, xid string, before Position) (Position, error) {
-	c, err := s.Connect(ctx)
-	if err != nil {
-		return Position{}, err
-	}
-	files, err := filesOf(c)
-	quit(c)
-	if err != nil {
-		return Position{}, err
-	}
-	to := before
-	for i := len(files) - 1; i >= 0; i-- {
-		from, err := Checkpoint(files[i].name, firstPos, 0)
-		if err != nil {
-			return Position{}, err
-		}
-		if from.Compare(before) > 0 {
-			continue
-		}
-		found, err := s.preparedIn(ctx, xid, from, to)
-		if err != nil || !found.IsZero() {
-			return found, err
-		}
-		to = from
-	}
-	return Position{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
-}
-
-func (s *Source) preparedIn(ctx context.Context, xid string, from, to Position) (found Position, err error) {
-	var start Position
-	var unpack payload
-	err = s.scan(ctx, from, to, func(p *place, e *event) error {
-		if beginsGroup(e.typ) {
-			start, err = p.begin(e)
-			return err
-		}
-		look := func(e *event) error {
-			if e.typ != replication.XA_PREPARE_LOG_EVENT {
-				return nil
-			}
-			id, _, err := parsePrepare(e.body)
-			if err == nil && id == xid {
-				found = start
-			}
-			return err
-		}
-		if e.typ == replication.TRANSACTION_PAYLOAD_EVENT {
-			return unpack.each(e, look)
-		}
-		return look(e)
-	})
-	if errors.Is(err, ErrPurged) {
-		err = nil // it was purged while we looked: go on with what is left
-	}
-	return found, err
 }
 
 // altered implements server.

@@ -38,6 +38,8 @@ type Source struct {
 	uuid    string
 	status  status
 	catalog catalog
+
+	prepares prepares
 }
 
 // New checks the configuration. It does no I/O but to read certificates.
@@ -54,6 +56,7 @@ func New(cfg Config) (*Source, error) {
 	}
 	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString()}
 	s.catalog.known = map[tableName]*TableDef{}
+	s.prepares.forget()
 	return s, nil
 }
 
@@ -106,6 +109,7 @@ func (s *Source) run(ctx context.Context, from Position, h Handler, live bool) e
 			s.status.update(func(st *Status) { st.Connected, st.CaughtUp, st.LastError = false, false, err.Error() })
 		}
 		if fatal(err) {
+			s.prepares.forget()
 			return err
 		}
 		if r.cur != before {

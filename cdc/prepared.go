@@ -1,0 +1,97 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+)
+
+// prepares knows the XA PREPAREs of files that were looked through to their end,
+// by xid: each file is read once, however many commits are looked for.
+type prepares struct {
+	mu    sync.Mutex
+	files map[string]map[string]Position
+}
+
+// prepared implements server: it looks for the XA PREPARE from the file that
+// its commit is in back to the oldest. A reading needs it for transactions that
+// were prepared before it began; it stands still meanwhile, which is logged.
+func (s *Source) prepared(ctx context.Context, xid string, before Position) (Position, error) {
+	s.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "committed", before)
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return Position{}, err
+	}
+	files, err := filesOf(c)
+	quit(c)
+	if err != nil {
+		return Position{}, err
+	}
+	s.prepares.mu.Lock()
+	defer s.prepares.mu.Unlock()
+	to := before
+	for i := len(files) - 1; i >= 0; i-- {
+		from, err := Checkpoint(files[i].name, firstPos, 0)
+		if err != nil {
+			return Position{}, err
+		}
+		if from.Compare(before) > 0 {
+			continue
+		}
+		known, ok := s.prepares.files[from.file]
+		if !ok {
+			if known, err = s.preparesIn(ctx, from, to); err != nil {
+				return Position{}, err
+			}
+			if from.file != before.file { // else there is more to come in it
+				s.prepares.files[from.file] = known
+			}
+		}
+		if start, ok := known[xid]; ok {
+			return start, nil
+		}
+		to = from
+	}
+	return Position{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
+}
+
+// forget is for when files of the same names may be others: behind a RESET.
+func (p *prepares) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.files = map[string]map[string]Position{}
+}
+
+// preparesIn lists where XA transactions were prepared between two checkpoints.
+func (s *Source) preparesIn(ctx context.Context, from, to Position) (map[string]Position, error) {
+	found := map[string]Position{}
+	var start Position
+	var unpack payload
+	err := s.scan(ctx, from, to, func(p *place, e *event) (err error) {
+		if beginsGroup(e.typ) {
+			start, err = p.begin(e)
+			return err
+		}
+		look := func(e *event) error {
+			if e.typ != replication.XA_PREPARE_LOG_EVENT {
+				return nil
+			}
+			xid, _, err := parsePrepare(e.body)
+			if err == nil {
+				found[xid] = start
+			}
+			return err
+		}
+		if e.typ == replication.TRANSACTION_PAYLOAD_EVENT {
+			return unpack.each(e, look)
+		}
+		return look(e)
+	})
+	if errors.Is(err, ErrPurged) {
+		err = nil // it was purged while we looked: go on with what is left
+	}
+	return found, err
+}
