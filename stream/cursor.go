@@ -50,6 +50,7 @@ func (c *cursor) next(buf []byte, limit int, until uint64) ([]byte, view, error)
 			if v.reach.Compare(c.pos) >= 0 {
 				c.pos, c.active = v.reach, true
 			}
+			c.tell(v) // who joined at the end gets no frame by which a lane would know
 			return buf, v, nil
 		}
 		var passed cdc.Position // of a frame for others: what follows at the same place may be for this client

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -53,5 +54,37 @@ func TestVariantsOfOneChange(t *testing.T) {
 			}
 		}
 		same(t, fmt.Sprintf("limit %d", limit), got, want)
+	}
+}
+
+// TestLaneIsNotHeldByWhoJoinsAtItsEnd: a lane paces itself by its readers. One that
+// has come to the lane's end waits for it, so that the lane must not wait for that one.
+func TestLaneIsNotHeldByWhoJoinsAtItsEnd(t *testing.T) {
+	c := newCatalog(fakeRenderer{tables: []string{"picks"}})
+	sub, err := c.subscribe([]string{"picks"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &lanes{window: 1000}
+	l := &lane{feed: newFeed(c, minHistory, nil), lanes: m, readers: map[*cursor]*reader{}}
+	l.log.publish(nil, at(1, 100, 1), time.Time{})
+	for i := range 20 {
+		pos := change(at(1, 200+i*100, 1), 0, 0)
+		l.log.publish([]*Frame{{Pos: pos, Block: appendBlock(nil, &cdc.IDs{}, pos, "", make([]byte, 100))}}, at(1, 250+i*100, 1), time.Time{})
+	}
+	end := at(1, 250+19*100, 1)
+	cur := &cursor{sub: sub, reader: &reader{start: end}}
+	l.readers[cur] = cur.reader
+	if _, err := cur.attach(l.log, l, l.log.find(end), end, nil); err != nil {
+		t.Fatal(err)
+	}
+	cur.lane = l
+	if _, v, err := cur.next(nil, 1<<20, toEnd); err != nil || len(v.frames) > 0 {
+		t.Fatalf("%d frames, %v", len(v.frames), err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := l.wait(ctx); err != nil {
+		t.Errorf("the lane waits: %v", err)
 	}
 }
