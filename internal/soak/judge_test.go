@@ -79,6 +79,9 @@ func (f *fire) judge() {
 
 // compareCopy: what a page would show is what SELECT says.
 func (f *fire) compareCopy(s *subscriber) {
+	if s.mirror.lost {
+		return // judge has said whether there was a reason
+	}
 	for _, i := range s.streams {
 		t := tables[i]
 		if t.more != "" && f.faults.crash {

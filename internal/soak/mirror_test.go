@@ -9,6 +9,7 @@ import (
 
 // mirror is a copy of the tables as a page would keep it.
 type mirror struct {
+	lost bool // a reset came: a page would read the tables anew
 	mu   sync.Mutex
 	rows map[string]map[string]string // table → key → columns
 }
@@ -23,7 +24,7 @@ func (m *mirror) apply(data []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	// A crash may leave a MyISAM table with a change that the binlog lacks.
-	strict := tables[tableIndex(strings.TrimPrefix(msg.Table, "soak."))].more == ""
+	strict := tables[tableIndex(strings.TrimPrefix(msg.Table, "soak."))].more == "" && !m.lost
 	t := m.rows[msg.Table]
 	if t == nil {
 		t = map[string]string{}

@@ -219,7 +219,11 @@ func (p *parser) statement(line string) {
 		p.commit(p.rows)
 	case strings.HasPrefix(line, "XA COMMIT "):
 		p.xaGroups++
-		p.commit(p.xa[line[len("XA COMMIT "):]])
+		rows, ok := p.xa[line[len("XA COMMIT "):]]
+		if !ok {
+			p.orphans[[2]uint32{p.file, p.start}] = true
+		}
+		p.commit(rows)
 		delete(p.xa, line[len("XA COMMIT "):])
 	case strings.HasPrefix(line, "XA ROLLBACK "):
 		delete(p.xa, line[len("XA ROLLBACK "):])

@@ -119,6 +119,9 @@ func (s *subscriber) take(b *block) error {
 		var why struct{ Reason, LastEventID, Message string }
 		_ = json.Unmarshal(b.data, &why)
 		s.turns = append(s.turns, turn{len(s.records), now, why.Reason, string(b.data)})
+		if s.mirror != nil {
+			s.mirror.lost = true
+		}
 	case b.event != "":
 		return fmt.Errorf("id %s: event %q", b.id, b.event)
 	case len(s.turns) == 0:

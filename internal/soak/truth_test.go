@@ -36,6 +36,7 @@ type truth struct {
 	lineage  map[uint32]uint32
 	changes  int // of all tables
 	xaGroups int
+	orphans  map[[2]uint32]bool // XA COMMITs whose XA PREPARE a crash kept out of the binlog
 }
 
 // readTruth parses every binlog file of the server, which may be running but must be quiet.
@@ -45,7 +46,7 @@ func readTruth(ctx context.Context, s *throwaway.Server) (*truth, error) {
 		return nil, err
 	}
 	slices.Sort(files)
-	tr := &truth{mysql: s.Flavor() == throwaway.MySQL, groups: map[[2]uint32]bool{}, bounds: map[[2]uint32]bool{}, lineage: map[uint32]uint32{}}
+	tr := &truth{mysql: s.Flavor() == throwaway.MySQL, groups: map[[2]uint32]bool{}, bounds: map[[2]uint32]bool{}, orphans: map[[2]uint32]bool{}, lineage: map[uint32]uint32{}}
 	p := &parser{truth: tr, xa: map[string][]pending{}}
 	for _, f := range files {
 		number, err := strconv.ParseUint(strings.TrimPrefix(filepath.Ext(f), "."), 10, 32)
