@@ -119,7 +119,7 @@ func TestCutAtEveryPacket(t *testing.T) {
 		l := newLone(t, flavor, "", "--binlog-row-event-max-size=256")
 		s := l.subscriber("reader", 0)
 		l.until(s)
-		most := either(24, 150)
+		most := either(16, 150)
 		l.db.mu.Lock()
 		l.db.cuts = func(dump int) (int, bool) {
 			// Every other dump gets further, so that none waits for long.

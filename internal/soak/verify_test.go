@@ -79,7 +79,7 @@ func (s *subscriber) verify(tr *truth, allowed map[string]bool) (v verdict) {
 	for n, from := range s.turns {
 		if n > 0 {
 			v.resets++
-			if !allowed[from.reason] && !tr.hides(from) {
+			if _, ok := tr.hidden(from); !ok && !allowed[from.reason] {
 				v.unexpected++
 				v.note("reset %s", from.message)
 			}
@@ -93,21 +93,24 @@ func (s *subscriber) verify(tr *truth, allowed map[string]bool) (v verdict) {
 				end = got[len(got)-1].at // what lies between is what the reset speaks of
 				end.row++
 			}
+			if group, ok := tr.hidden(next); ok {
+				end = group // what was before it has to have come
+			}
 		}
 		s.span(&v, tr, wants, from.from, end, got)
 	}
 	return v
 }
 
-// hides tells whether a reset speaks of changes that the binlog lacks by the
-// server's own doing.
-func (tr *truth) hides(t turn) bool {
+// hidden is the group that a reset speaks of, where that changed what the binlog
+// lacks by the server's own doing.
+func (tr *truth) hidden(t turn) (group at, ok bool) {
 	var why struct{ LastEventID string }
 	if json.Unmarshal([]byte(t.message), &why) != nil || t.reason != "schema" {
-		return false
+		return group, false
 	}
-	group, err := readID(why.LastEventID)
-	return err == nil && tr.orphans[[2]uint32{group.file, group.pos}]
+	g, err := readID(why.LastEventID)
+	return at{file: g.file, pos: g.pos}, err == nil && tr.orphans[[2]uint32{g.file, g.pos}]
 }
 
 // span compares the facts behind a checkpoint, before end, with what came.
