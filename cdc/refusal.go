@@ -145,6 +145,11 @@ func (s *Source) Now(ctx context.Context) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
+	// The file that the live reading is in has been identified already. (One that
+	// was begun anew under its name since ends before that reading, or breaks it.)
+	if st := s.Status(); st.Connected && st.Position.file == at.file && st.Position.checked && st.Position.pos <= at.pos {
+		return Checkpoint(at.file, at.pos, st.Position.lineage)
+	}
 	p, err := s.placeOf(ctx, at)
 	if err != nil {
 		return Position{}, err
