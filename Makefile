@@ -26,7 +26,8 @@ demo: build
 
 test: servers browsers cc
 	$(GO) vet ./...
-	$(GO) test -race -timeout 30m -p $(PARALLEL) ./...
+	$(GO) test -race -timeout 30m -p $(PARALLEL) $$($(GO) list ./... | grep -v internal/soak)
+	$(GO) test -race -timeout 30m ./internal/soak # alone: it watches how long herds and faults take
 
 # Without the race detector: what it slows down most is what is counted here.
 soak: servers
