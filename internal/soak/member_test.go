@@ -42,7 +42,8 @@ func (m *member) connect(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return broken(fmt.Errorf("status %d", resp.StatusCode))
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		return broken(fmt.Errorf("status %d, %v: %s (last id %s)", resp.StatusCode, resp.Header, text, m.id))
 	}
 	body := io.Reader(resp.Body)
 	if m.slow {
