@@ -137,6 +137,7 @@ func (s *Source) Now(ctx context.Context) (Position, error) {
 		return Position{}, err
 	}
 	defer quit(c)
+	st := s.Status() // first: the reading goes on while we ask
 	file, pos, err := endOf(c)
 	if err != nil {
 		return Position{}, err
@@ -147,7 +148,7 @@ func (s *Source) Now(ctx context.Context) (Position, error) {
 	}
 	// The file that the live reading is in has been identified already. (One that
 	// was begun anew under its name since ends before that reading, or breaks it.)
-	if st := s.Status(); st.Connected && st.Position.file == at.file && st.Position.checked && st.Position.pos <= at.pos {
+	if st.Connected && st.Position.file == at.file && st.Position.checked && st.Position.pos <= at.pos {
 		return Checkpoint(at.file, at.pos, st.Position.lineage)
 	}
 	p, err := s.placeOf(ctx, at)
