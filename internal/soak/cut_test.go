@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,8 +30,11 @@ func newLone(t *testing.T, flavor throwaway.Flavor, more string, args ...string)
 	if err := s.Exec(schemaSQL()...); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(more, "retry") {
+		more += "retry = \"50ms\"\n"
+	}
 	l := &lone{t: t, ctx: t.Context(), s: s, p: plan(t), db: newProxy(t, s.Addr(), nil)}
-	l.i = newInstance(t, "lone-"+string(flavor), fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\ntls = \"off\"\n[stream]\nheartbeat = \"200ms\"\nretry = \"50ms\"\n%s%s",
+	l.i = newInstance(t, "lone-"+string(flavor), fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\ntls = \"off\"\n[stream]\nheartbeat = \"200ms\"\n%s%s",
 		l.db.addr(), s.User(), s.Password(), more, streamsConfig(false)))
 	l.start()
 	return l

@@ -45,7 +45,7 @@ func testHerd(t *testing.T, slow bool) {
 		if *full && flavor == throwaway.MariaDB {
 			n = min(n, 2000) // once is enough for the herd; the machine carries both at a time
 		}
-		h := &herd{clients: n, lone: newLone(t, flavor, fmt.Sprintf("max_replays = %d\n", herdReplays))}
+		h := &herd{clients: n, lone: newLone(t, flavor, fmt.Sprintf("max_replays = %d\nretry = \"1s\"\n", herdReplays))}
 		rate := 100
 		if slow {
 			rate = 25 // 10 kB/s have to do for more than what comes
@@ -143,7 +143,7 @@ func (h *herd) comeBack(slow bool) {
 	}
 	for c := range h.clients {
 		n := first + rng.Int64N(int64(len(h.ids))-first+1)
-		m := &member{herd: h, n: n, id: h.ids[n-1], rng: h.p.rng("member", c), slow: slow && c%2 == 1,
+		m := &member{herd: h, retry: time.Second, n: n, id: h.ids[n-1], rng: h.p.rng("member", c), slow: slow && c%2 == 1,
 			from: fmt.Sprintf("127.0.0.%d", 2+c%100)}
 		all.Go(func() { m.run(ctx) })
 	}
@@ -151,12 +151,17 @@ func (h *herd) comeBack(slow bool) {
 	if err := h.i.start(); err != nil {
 		t.Fatal(err)
 	}
+	looked := false
 	patience := either(2*time.Minute, 10*time.Minute)
 	hinders := within(h.ctx, patience, func() string {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if len(h.wrong) > 0 || h.live == h.clients {
 			return ""
+		}
+		if !looked && time.Since(begun) > either(20*time.Second, 3*time.Minute) {
+			looked = true
+			t.Logf("%d of %d are live after %s:\n%s", h.live, h.clients, time.Since(begun), h.i.goroutines())
 		}
 		return fmt.Sprintf("%d of %d are live", h.live, h.clients)
 	})

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -20,6 +21,8 @@ type member struct {
 	slow bool
 	from string
 	live bool
+
+	retry time.Duration // as rowcast has it: a herd that comes faster than that is no herd of browsers
 }
 
 func (m *member) run(ctx context.Context) {
@@ -31,7 +34,7 @@ func (m *member) run(ctx context.Context) {
 			m.mu.Unlock()
 			return
 		}
-		pause(ctx, between(m.rng, 25*time.Millisecond, either(200*time.Millisecond, 2*time.Second)))
+		pause(ctx, between(m.rng, m.retry/2, m.retry))
 	}
 }
 
@@ -70,6 +73,9 @@ func (m *member) connect(ctx context.Context) error {
 }
 
 func (m *member) take(b *block) error {
+	if ms, err := strconv.Atoi(b.retry); err == nil {
+		m.retry = time.Duration(ms) * time.Millisecond
+	}
 	if b.event != "" {
 		return fmt.Errorf("event %s: %s", b.event, b.data)
 	}
