@@ -1,7 +1,5 @@
 package cdc
 
-import "strconv"
-
 // IDs writes the ids of changes that come one after the other: within a rows
 // event only the row's ordinal differs, and the rest is written from memory.
 type IDs struct {
@@ -27,6 +25,6 @@ func (w *IDs) Append(b []byte, p Position) []byte {
 		w.head, w.tail = w.text[:at], w.text[at+1:]
 	}
 	b = append(b, w.head...)
-	b = strconv.AppendUint(b, uint64(row), 10)
+	b = appendUint(b, uint64(row))
 	return append(b, w.tail...)
 }

@@ -40,10 +40,8 @@ type reader struct {
 	xa        map[string]*prepared
 	xaBytes   int
 	payload   payload
-	before    Image
-	after     Image
-	inflater  inflater
-	change    Change // the one that is handed over
+	packed    []packedRows // of the batch under way
+	handed    []Rows       // the same, as the Handler gets them
 	direct    *direct
 }
 
@@ -56,13 +54,16 @@ type mapped struct {
 	err           error  // why it can't be
 }
 
-// direct makes a reader hand over rows as they come: its group is known to be committed.
+// direct makes a reader hand over rows before the group's end: it is known to be committed.
 type direct struct {
 	as     Position
 	time   time.Time
 	undone []span
 	done   bool
 }
+
+// maxDirect is how many bytes of rows a direct reading hands over at once, about.
+const maxDirect = 1 << 20
 
 // maxPrepared bounds the XA transactions that are remembered; others are looked for in the binlog.
 const maxPrepared = 10_000

@@ -49,6 +49,7 @@ var (
 	document = sort{"HEX(CONVERT(CONCAT(%s,'') USING utf8mb4))", func(s string) any { return compacted(fromHex(s)) }, true}
 	shape    = sort{"CONCAT(ST_SRID(%[1]s), ' ', ST_AsGeoJSON(%[1]s))", func(s string) any {
 		srid, object, _ := strings.Cut(s, " ")
+		object = strings.Replace(object, `"geometries":]`, `"geometries":[]`, 1) // MariaDB 10.11.14 forgets the bracket
 		if srid != "0" {
 			object = strings.TrimSuffix(object, "}") + `, "srid": ` + srid + "}"
 		}

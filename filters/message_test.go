@@ -78,19 +78,21 @@ func TestOneNameTwice(t *testing.T) {
 func TestCheckTable(t *testing.T) {
 	table := &cdc.Table{Schema: "draft", Name: "picks", Key: []int{0}, Columns: []cdc.Column{
 		{Name: "id", Type: 3}, {Name: "Team", Type: 15, Meta: 80, Collation: 45}, {Name: "status", Type: 247, Labels: []string{"public", "draft"}, Collation: 45},
-		{Name: "created", Type: 18}, {Name: "shape", Type: 255}, {Name: "hidden", Type: 8, Hidden: true}}}
+		{Name: "created", Type: 18}, {Name: "shape", Type: 255}, {Name: "hidden", Type: 8, Hidden: true}, {Name: "price", Type: 246, Meta: 10<<8 | 2}}}
 	for _, c := range []struct {
 		table Table
 		want  string
 	}{
 		{Table{Columns: []string{"id", "tema"}}, `line 10: columns: "tema" is no column of draft.picks; did you mean "Team"?`},
-		{Table{Columns: []string{"hidden"}}, `line 10: columns: "hidden" is no column of draft.picks; there are id, Team, status, created, shape`},
+		{Table{Columns: []string{"hidden"}}, `line 10: columns: "hidden" is no column of draft.picks; there are id, Team, status, created, shape, price`},
 		{Table{Mask: map[string]string{"teem": "null"}}, `line 10: mask: "teem" is no column of draft.picks; did you mean "Team"?`},
 		{Table{Where: "statsu = 'x'"}, `line 10: where: "statsu" is no column of draft.picks; did you mean "status"? (at character 1: ▸statsu◂ = 'x')`},
 		{Table{Where: "id = 'seven'"}, `line 10: where: "seven" is no number, which column id (INT) is compared with (at character 1: ▸id◂ = 'seven')`},
 		{Table{Where: "created > 'yesterday'"}, `line 10: where: "yesterday" is no date and time, which column created (DATETIME) is compared with; write '2026-11-21' or '2026-11-21 01:13:15.817' (at character 1: ▸created◂ > 'yesterday')`},
 		{Table{Where: "created > '2026-02-30'"}, `line 10: where: "2026-02-30" is no date (at character 1: ▸created◂ > '2026-02-30')`},
 		{Table{Where: "status = 2"}, `line 10: where: column status is ENUM: compare it with its labels, as in status = 'label' (at character 1: ▸status◂ = 2)`},
+		{Table{Where: "id XOR price"}, `line 10: where: id xor price: servers differ in what XOR makes of price; compare it, as in (price <> 0) XOR … (at character 4: id ▸XOR◂ price)`},
+		{Table{Where: "id XOR price <> 0"}, ``},
 		{Table{Where: "shape = 'x'"}, `line 10: where: column shape is GEOMETRY, of which where can only tell IS NULL and IS NOT NULL (at character 1: ▸shape◂ = 'x')`},
 		{Table{Data: "text", Text: "{{.tem}}"}, `line 10: text: {{.tem}} is no column of draft.picks; did you mean "Team"?`},
 		{Table{Data: "text", Text: "{{.team}}"}, `line 10: text: {{.team}} is written in other case in the table; did you mean "Team"?`},

@@ -147,6 +147,12 @@ func (p *predicate) node(e sqlparser.Expr, values map[string]string) (*node, err
 	case *sqlparser.OrExpr:
 		return p.branch(opOr, values, e.Left, e.Right)
 	case *sqlparser.XorExpr:
+		for _, side := range []sqlparser.Expr{e.Left, e.Right} {
+			if !p.plainTruth(side) {
+				return nil, fmt.Errorf("%s: servers differ in what XOR makes of %s; compare it, as in (%s <> 0) XOR …%s",
+					sqlparser.String(e), sqlparser.String(side), sqlparser.String(side), place(p.where.source, "xor"))
+			}
+		}
 		return p.branch(opXor, values, e.Left, e.Right)
 	case *sqlparser.NotExpr:
 		return p.branch(opNot, values, e.Expr)
@@ -188,6 +194,21 @@ func logical(e sqlparser.Expr) bool {
 		return e.Operator == sqlparser.BangOp
 	}
 	return false
+}
+
+// plainTruth tells whether an operand of XOR is true in every server when it is
+// not 0. Of other numbers than integers some servers cut off the fraction first,
+// MariaDB 10.11.14 among them.
+func (p *predicate) plainTruth(e sqlparser.Expr) bool {
+	switch e := e.(type) {
+	case *sqlparser.IsExpr, sqlparser.BoolVal, *sqlparser.NullVal:
+		return true
+	case *sqlparser.Literal:
+		return e.Type == sqlparser.IntVal
+	case *sqlparser.ColName:
+		return sqltypes.IsIntegral(p.cols[p.column(e.Name.String())].typ.Type())
+	}
+	return logical(e)
 }
 
 // leaf compiles one comparison, or whatever else has a truth value.

@@ -46,13 +46,12 @@ type frameTag struct {
 // each binding matches one at most: to some the row comes, to some it goes, to
 // some it changes.
 func (s *Set) Render(c *cdc.Change, emit Emit) {
-	plans := s.plansOf(c.Table)
-	if len(plans) == 0 {
-		return
-	}
 	sc := s.scratch.Get().(*scratch)
 	defer s.release(sc)
-	for _, p := range plans {
+	if sc.table != c.Table {
+		sc.table, sc.plans = c.Table, s.plansOf(c.Table)
+	}
+	for _, p := range sc.plans {
 		if !p.rule.yields(c.Op) {
 			continue
 		}

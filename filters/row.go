@@ -3,6 +3,7 @@ package filters
 import (
 	"bytes"
 	"strconv"
+	"time"
 
 	"rowcast/cdc"
 )
@@ -16,6 +17,12 @@ type scratch struct {
 	key    []byte // the key before
 	value  []byte
 	eval   evaluator
+
+	// Of the change before: what comes next is mostly of the same table and commit.
+	table *cdc.Table
+	plans []*plan
+	at    time.Time
+	ts    []byte // its milliseconds
 }
 
 // maxScratch is how much a scratch may keep: a single huge row shall not stay
@@ -69,8 +76,10 @@ func (sc *scratch) appendPayload(b []byte, p *plan, c *cdc.Change, op cdc.Op) ([
 		}
 	}
 	b = append(b, `,"ts":`...)
-	b = strconv.AppendInt(b, c.Time.UnixMilli(), 10)
-	return append(b, '}'), nil
+	if c.Time != sc.at || len(sc.ts) == 0 {
+		sc.at, sc.ts = c.Time, strconv.AppendInt(sc.ts[:0], c.Time.UnixMilli(), 10)
+	}
+	return append(append(b, sc.ts...), '}'), nil
 }
 
 // appendKeys adds "key", and "old_key" where an update changes it. To a

@@ -9,17 +9,12 @@ import (
 	"rowcast/cdc"
 )
 
-const (
-	slabBytes  = 64 << 10 // blocks are cut from pieces this big
-	slabFrames = 128      // and frames from pieces of so many
-)
-
 // Encoder renders changes into frames: a cdc.Handler without HTTP. `rowcast
 // tail` uses it as the feeds do. Its methods are called by one goroutine, save
-// Swap, which may be called by any.
+// Swap, which may be called by any. Many rows at once are rendered by several.
 type Encoder struct {
 	log        *slog.Logger
-	frame      func(f *Frame) error
+	press      *press
 	checkpoint func(p cdc.Position, at time.Time) error
 	before     func() error // called before each group; may be nil
 
@@ -33,29 +28,20 @@ type Encoder struct {
 	last   cdc.Position // its newest change
 	failed map[int]string
 	resets map[int]bool // streams of this group that have their reset
-	ids    cdc.IDs
-	slab   []byte
-	frames []Frame
-	reuse  bool        // frames are gone once they were handed over
-	emit   Emit        // bound once, so that a change costs no closure
-	change *cdc.Change // what emit is about
-	err    error       // of frame, within one Render
+	ahead  []*ahead     // more presses, for many rows at once
+	runs   [][]cdc.Rows
 	warned time.Time
 }
 
 // NewEncoder makes an encoder that hands each frame to frame and each checkpoint
-// to checkpoint (which may be nil). A frame and its bytes are valid only until
-// frame returns.
+// to checkpoint (which may be nil), from one goroutine. A frame and its bytes are
+// valid only until frame returns.
 func NewEncoder(r Renderer, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
-	e := newEncoder(newCatalog(r), log, frame, checkpoint)
-	e.reuse = true
-	return e
+	return newEncoder(newCatalog(r), log, newPress(frame, false), checkpoint)
 }
 
-func newEncoder(c *catalog, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
-	e := &Encoder{log: log, frame: frame, checkpoint: checkpoint, catalog: c, failed: map[int]string{}, resets: map[int]bool{}}
-	e.emit = e.take
-	return e
+func newEncoder(c *catalog, log *slog.Logger, p *press, checkpoint func(cdc.Position, time.Time) error) *Encoder {
+	return &Encoder{log: log, press: p, checkpoint: checkpoint, catalog: c, failed: map[int]string{}, resets: map[int]bool{}}
 }
 
 // swap changes the config, between two groups.
@@ -106,58 +92,29 @@ func (e *Encoder) Wants(schema, table []byte) bool {
 	return e.catalog.Wants(schema, table)
 }
 
-// Change implements cdc.Handler.
-func (e *Encoder) Change(c *cdc.Change) error {
-	e.change, e.err, e.last = c, nil, c.Pos
-	e.catalog.Render(c, e.emit)
-	e.change = nil
-	return e.err
+// Rows implements cdc.Handler.
+func (e *Encoder) Rows(batch []cdc.Rows) error {
+	e.runs = split(e.runs[:0], batch)
+	defer func() { clear(e.runs) }() // what they point to may go
+	if n := cores(e.runs); n > 1 {
+		return e.sideBySide(e.runs, n)
+	}
+	err := e.press.rows(e.catalog, batch)
+	e.collect(e.press)
+	return err
 }
 
-// take is what Render calls for each event of a change.
-func (e *Encoder) take(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error) {
-	if err != nil {
+// collect takes over what a press has noted.
+func (e *Encoder) collect(p *press) {
+	if !p.last.IsZero() {
+		e.last = p.last
+	}
+	for stream, message := range p.failed {
 		if e.failed[stream] == "" {
-			e.failed[stream] = err.Error()
+			e.failed[stream] = message
 		}
-		return
 	}
-	if e.err != nil {
-		return
-	}
-	e.err = e.hand(Frame{
-		Pos: e.change.Pos, Block: e.encode(e.change.Pos, event, data),
-		Stream: stream, Op: op, Time: e.change.Time.UnixMilli(), Key: key, Tag: tag,
-	})
-}
-
-// hand gives the frame a lasting place.
-func (e *Encoder) hand(f Frame) error {
-	if e.reuse {
-		e.frames = e.frames[:0]
-	}
-	if len(e.frames) == cap(e.frames) {
-		e.frames = make([]Frame, 0, slabFrames)
-	}
-	e.frames = append(e.frames, f)
-	return e.frame(&e.frames[len(e.frames)-1])
-}
-
-// encode cuts a block from the slab: one allocation for many frames.
-func (e *Encoder) encode(pos cdc.Position, event string, data []byte) []byte {
-	need := len(data) + len(event) + 128
-	if e.reuse {
-		e.slab = e.slab[:0]
-	}
-	if cap(e.slab)-len(e.slab) < need {
-		e.slab = make([]byte, 0, max(slabBytes, need))
-	}
-	start := len(e.slab)
-	full := appendBlock(e.slab, &e.ids, pos, event, data)
-	if cap(full) == cap(e.slab) { // else it outgrew the slab (many data lines) and lives on its own
-		e.slab = full
-	}
-	return full[start:len(full):len(full)]
+	clear(p.failed)
 }
 
 // Notice implements cdc.Handler: one reset for each stream that publishes the table.
@@ -226,10 +183,10 @@ func (e *Encoder) reset(stream int, at cdc.Position, message string) error {
 	if !at.IsCheckpoint() && !e.last.IsZero() {
 		id = e.last // at only orders: it stands behind a group after which no dump can start
 	}
-	return e.hand(Frame{
-		Pos: at, Block: appendReset(nil, id, "schema", last, message+"; fetch the table anew"),
-		Stream: stream, ctl: &control{reset: true},
-	})
+	f := e.press.place()
+	f.Pos, f.Stream, f.ctl = at, stream, &control{reset: true}
+	f.Block = appendReset(nil, id, "schema", last, message+"; fetch the table anew")
+	return e.press.out(f)
 }
 
 // warn logs at most once a second: a damaged table may fail for every row.

@@ -144,16 +144,16 @@ func (l *lane) watch(ctx context.Context) (stop func()) {
 	return cancel
 }
 
-// Begin and Change note that the source is alive.
+// Begin and Rows note that the source is alive.
 func (l *lane) Begin(at cdc.Position) error {
 	l.seen()
 	return l.feed.Begin(at)
 }
 
-// Change: see Begin.
-func (l *lane) Change(c *cdc.Change) error {
+// Rows: see Begin.
+func (l *lane) Rows(batch []cdc.Rows) error {
 	l.seen()
-	return l.feed.Change(c)
+	return l.feed.Rows(batch)
 }
 
 // check ends the reading where the live log holds what follows.

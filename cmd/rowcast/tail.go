@@ -11,6 +11,9 @@ import (
 	"rowcast/stream"
 )
 
+// tailBuffer is what a long transaction is printed by; each group's end is printed at once.
+const tailBuffer = 64 << 10
+
 type tailCmd struct {
 	configFlag
 	After   string            `placeholder:"ID" help:"Begin behind this event or checkpoint. Default: now."`
@@ -55,7 +58,7 @@ func (t *tailCmd) Run(c *console) error {
 			return err
 		}
 	}
-	out := bufio.NewWriter(c.stdout)
+	out := bufio.NewWriterSize(c.stdout, tailBuffer)
 	r := &tailing{o: o, out: out, until: until, json: t.Format == "json"}
 	r.Encoder = stream.NewEncoder(renderer{o.set}, o.log, r.frame, r.checkpoint)
 	err = o.src.Read(c.ctx, after, r)
