@@ -134,14 +134,14 @@ func (p *plan) bindColumns(probs *problems) {
 	for _, n := range names {
 		i := columnIndex(t, n)
 		if i < 0 {
-			probs.add("columns", "%q is no column of %s.%s%s", n, t.Schema, t.Name, nearest(n, columnNames(t)))
+			probs.add("columns", "%q is no column of %s.%s%s", n, t.Schema, t.Name, didYouMean(n, columnNames(t)))
 			continue
 		}
 		p.cols = append(p.cols, column{index: i, label: append(cdc.AppendQuoted(nil, t.Columns[i].Name), ':'), mask: r.maskOf(t, i)})
 	}
 	for n := range r.mask {
 		if columnIndex(t, n) < 0 {
-			probs.add("mask", "%q is no column of %s.%s%s", n, t.Schema, t.Name, nearest(n, columnNames(t)))
+			probs.add("mask", "%q is no column of %s.%s%s", n, t.Schema, t.Name, didYouMean(n, columnNames(t)))
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (w *where) bind(t *cdc.Table) (*predicate, error) {
 		i := columnIndex(t, name)
 		if i < 0 {
 			return nil, fmt.Errorf("%q is no column of %s.%s%s%s", name, t.Schema, t.Name,
-				nearest(name, columnNames(t)), place(w.source, name))
+				didYouMean(name, columnNames(t)), place(w.source, name))
 		}
 		o, err := newOperand(t, i)
 		if err != nil {

@@ -113,7 +113,7 @@ func (t *text) bind(p *plan) (need []column, err error) {
 					why = "is written in other case in the table"
 				}
 			}
-			return nil, fmt.Errorf("{{.%s}} %s%s", f, why, nearest(f, names))
+			return nil, fmt.Errorf("{{.%s}} %s%s", f, why, didYouMean(f, names))
 		}
 	}
 	if t.whole {

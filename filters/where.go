@@ -66,7 +66,7 @@ func (r *rule) compileWhere(t *Table, p *problems) {
 			used[name] = true
 			if !slices.Contains(declared, name) {
 				p.add("where", ":%s is not declared%s; add it to params, as in params = { %s = \"\" }%s",
-					name, nearest(name, declared), name, place(t.Where, ":"+name))
+					name, didYouMean(name, declared), name, place(t.Where, ":"+name))
 			}
 		}
 	}

@@ -143,7 +143,7 @@ func (w *where) checkFunction(name, qualifier string) error {
 		for f := range functions {
 			known = append(known, f)
 		}
-		return w.refuse(name, "the function %s is not supported in where%s", name, nearest(name, known))
+		return w.refuse(name, "the function %s is not supported in where%s", name, didYouMean(name, known))
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"rowcast/internal/nearest"
 )
 
 // decoder fills a config from a TOML tree and collects every mistake with its
@@ -139,7 +141,7 @@ func (d *decoder) unknown(path, key string, known []field) {
 }
 
 func didYouMean(word string, names []string) string {
-	if near := nearest(word, names); near != "" {
+	if near := nearest.Name(word, names); near != "" {
 		return ", did you mean " + near + "?"
 	}
 	return ""

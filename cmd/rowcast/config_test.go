@@ -181,15 +181,6 @@ func plainKey(key string) bool {
 	return key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"insert", "update", "delete"}
-	for word, want := range map[string]string{"isnert": "insert", "Updated": "update", "delte": "delete", "x": "", "truncate": ""} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("%s: %q, want %q", word, got, want)
-		}
-	}
-}
-
 func TestUnits(t *testing.T) {
 	for text, want := range map[string]size{"0B": 0, "1KiB": 1024, "64 MiB": 64 << 20, "1gib": 1 << 30, "10kb": 10_000, "12B": 12} {
 		var s size

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"rowcast/internal/nearest"
 )
 
 // The types of values in config.toml. UnmarshalText errors read on from
@@ -104,7 +106,7 @@ func oneOf(dst *string, text []byte, allowed ...string) error {
 		}
 	}
 	hint := ""
-	if near := nearest(string(text), allowed); near != "" {
+	if near := nearest.Name(string(text), allowed); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
 	return fmt.Errorf("%q is not allowed; write %s%s", text, orList(allowed), hint)

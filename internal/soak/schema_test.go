@@ -30,7 +30,6 @@ type table struct {
 	name   string // of the table in schema soak, and of the stream
 	more   string // options of CREATE TABLE
 	key    []int
-	on     string
 	send   []int // columns
 	before bool
 	where  bool // g = :g

@@ -53,7 +53,6 @@ type subscriber struct {
 	connects    int
 	disconnects int
 	sentAway    int
-	silences    int
 	kinds       map[string]int
 }
 

@@ -1,9 +1,10 @@
-package main
+// Package nearest finds the name that somebody meant.
+package nearest
 
 import "strings"
 
-// nearest is the one of names that was probably meant by word, or "".
-func nearest(word string, names []string) string {
+// Name is the one of names that was probably meant by word, whatever its case, or "".
+func Name(word string, names []string) string {
 	best, found := len(word)+1, ""
 	for _, name := range names {
 		d := distance(strings.ToLower(word), strings.ToLower(name))
@@ -15,11 +16,16 @@ func nearest(word string, names []string) string {
 	return found
 }
 
+// most is how many bytes of a name are looked at: words come from clients too.
+const most = 64
+
 // distance counts the bytes to insert, delete, replace or swap with the next
 // one that make b of a.
 func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
+	a, b = a[:min(len(a), most)], b[:min(len(b), most)]
+	var rows [3][most + 1]int
+	before, last, row := &rows[0], &rows[1], &rows[2]
+	for j := range len(b) + 1 {
 		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {

@@ -1,0 +1,27 @@
+package nearest
+
+import (
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestName(t *testing.T) {
+	for _, c := range []struct{ word, names, want string }{
+		{"instert", "update insert delete", "insert"},
+		{"tema", "id Team round", "Team"}, // a swap is one mistake
+		{"TEAM", "id team", "team"},
+		{"address", "user addr", "addr"},
+		{"Updated", "insert update delete", "update"},
+		{"truncate", "insert update delete", ""},
+		{"x", "", ""},
+		{strings.Repeat("a", 1000), strings.Repeat("a", 900), strings.Repeat("a", 900)}, // no more than the start is compared
+	} {
+		if got := Name(c.word, strings.Fields(c.names)); got != c.want {
+			t.Errorf("%.20s of %.60s: %.20q, want %.20q", c.word, c.names, got, c.want)
+		}
+	}
+}
