@@ -100,7 +100,7 @@ func (h *herd) atRest() (r rest) {
 			return err.Error()
 		}
 		for _, name := range []string{"rowcast_clients", "rowcast_lanes"} {
-			if m := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? ([0-9.e+]+)$`).FindAllStringSubmatch(text, -1); len(m) == 0 {
+			if m := regexp.MustCompile(`(?m)^`+name+`(?:\{[^}]*\})? ([0-9.e+]+)$`).FindAllStringSubmatch(text, -1); len(m) == 0 {
 				return "no metric " + name
 			} else {
 				for _, one := range m {
