@@ -103,6 +103,9 @@ func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error
 		if err != nil {
 			return err
 		}
+		if start.IsZero() {
+			return r.finish(ctx, e) // it was ended before: nothing is left of it
+		}
 		p = &prepared{start: start}
 	}
 	if err := r.server.again(ctx, r, p.start, g.start, r.commitTime(e), p.undone); err != nil {

@@ -9,12 +9,16 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 )
 
-// prepares knows the XA PREPAREs of files that were looked through to their end,
-// by xid: each file is read once, however many commits are looked for.
+// prepares knows the XA transactions of files that were looked through to their
+// end: each file is read once, however many commits are looked for.
 type prepares struct {
 	mu    sync.Mutex
-	files map[string]map[string]Position
+	files map[string]xaStates
 }
+
+// xaStates says of each xid what a file says last: where it was prepared, or the
+// zero Position if it was committed or rolled back since.
+type xaStates map[string]Position
 
 // prepared implements server: it looks for the XA PREPARE from the file that
 // its commit is in back to the oldest. A reading needs it for transactions that
@@ -43,7 +47,7 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (Pos
 		}
 		known, ok := s.prepares.files[from.file]
 		if !ok {
-			if known, err = s.preparesIn(ctx, from, to); err != nil {
+			if known, err = s.xaIn(ctx, from, to); err != nil {
 				return Position{}, err
 			}
 			if from.file != before.file { // else there is more to come in it
@@ -62,27 +66,34 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (Pos
 func (p *prepares) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.files = map[string]map[string]Position{}
+	p.files = map[string]xaStates{}
 }
 
-// preparesIn lists where XA transactions were prepared between two checkpoints.
-func (s *Source) preparesIn(ctx context.Context, from, to Position) (map[string]Position, error) {
-	found := map[string]Position{}
+// xaIn looks through the binlog between two checkpoints.
+func (s *Source) xaIn(ctx context.Context, from, to Position) (xaStates, error) {
+	found := xaStates{}
 	var start Position
 	var unpack payload
+	look := func(e *event) error {
+		switch e.typ {
+		case replication.XA_PREPARE_LOG_EVENT:
+			xid, onePhase, err := parsePrepare(e.body)
+			if err == nil && !onePhase {
+				found[xid] = start
+			}
+			return err
+		case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
+			q, err := parseQuery(e)
+			if verb, ok := q.transactionControl(); ok && (verb == "XA COMMIT" || verb == "XA ROLLBACK") {
+				found[xidOf(q.text[len(verb):])] = Position{}
+			}
+			return err
+		}
+		return nil
+	}
 	err := s.scan(ctx, from, to, func(p *place, e *event) (err error) {
 		if beginsGroup(e.typ) {
 			start, err = p.begin(e)
-			return err
-		}
-		look := func(e *event) error {
-			if e.typ != replication.XA_PREPARE_LOG_EVENT {
-				return nil
-			}
-			xid, _, err := parsePrepare(e.body)
-			if err == nil {
-				found[xid] = start
-			}
 			return err
 		}
 		if e.typ == replication.TRANSACTION_PAYLOAD_EVENT {

@@ -1,9 +1,14 @@
 package cdc
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -242,6 +247,65 @@ func TestPreparedElsewhere(t *testing.T) {
 			t.Errorf("who had read the prepare got %v", got)
 		}
 	})
+}
+
+// TestCommittedTwice: a server that dies between the binlog and the engine has an
+// XA transaction prepared when it is back, and logs its XA COMMIT once more when
+// it is told again. The changes belong to the first.
+func TestCommittedTwice(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		var ends []Position
+		end := func() {
+			at, err := source(t, s).Now(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ends = append(ends, at)
+		}
+		end()
+		session(t, s, "XA START 'x'", "INSERT INTO draft.picks (player) VALUES ('once')", "XA END 'x'", "XA PREPARE 'x'")
+		end()
+		finishXA(t, s, "COMMIT", "x")
+		end()
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		repeatGroup(t, filepath.Join(s.DataDir(), ends[1].File()), ends[1].Offset(), ends[2].Offset())
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, s, "INSERT INTO draft.teams VALUES (1,'last')")
+		for from, want := range [][]string{
+			{`insert picks 1,"once"`, `insert teams 1,"last"`}, // all of it
+			{`insert picks 1,"once"`, `insert teams 1,"last"`}, // behind the prepare
+			{`insert teams 1,"last"`},                          // behind the first commit
+		} {
+			rd := read(t, source(t, s), ends[from], newRecorder())
+			rd.upTo(t)
+			same(t, fmt.Sprintf("from %s", ends[from]), rd.texts(), want)
+		}
+	})
+}
+
+// repeatGroup adds the events between two offsets of a binlog file to its end.
+func repeatGroup(t *testing.T, file string, from, to uint32) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := from; at < to; {
+		size := binary.LittleEndian.Uint32(b[at+9:])
+		e := bytes.Clone(b[at : at+size])
+		binary.LittleEndian.PutUint32(e[13:], uint32(len(b))+size)
+		binary.LittleEndian.PutUint32(e[size-4:], crc32.ChecksumIEEE(e[:size-4]))
+		b, at = append(b, e...), at+size
+	}
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // finishXA: the session that prepared it may still be on its way out.
