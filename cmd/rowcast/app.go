@@ -117,7 +117,7 @@ func (a *app) run(ctx context.Context) error {
 
 // serve answers on l until the server is shut down.
 func (a *app) serve(l net.Listener, h http.Handler, failed chan<- error) *http.Server {
-	s := newHTTP(h, a.log)
+	s := newHTTP(h, a.log, headTimeout)
 	go func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("listen on %s: %w", l.Addr(), err)

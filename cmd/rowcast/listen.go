@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,19 +30,52 @@ func listen(key, addr string) (net.Listener, error) {
 	return nil, fmt.Errorf("listen on %s: %w; change %s", addr, err, key)
 }
 
+const (
+	headTimeout = 10 * time.Second // for the head of a request
+	idleTimeout = 2 * time.Minute  // between two requests of a connection
+)
+
 // newHTTP is a server for streams: a response may last for days, so that only
 // the request has a time limit here; stream sets its own around each write.
-func newHTTP(h http.Handler, log *slog.Logger) *http.Server {
+func newHTTP(h http.Handler, log *slog.Logger, head time.Duration) *http.Server {
+	limit := headLimit{head: head, idle: idleTimeout, timers: map[net.Conn]*time.Timer{}}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true) // for proxies
 	return &http.Server{
-		Handler:           h,
-		Protocols:         protocols,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Handler:        h,
+		Protocols:      protocols,
+		ConnState:      limit.state,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// headLimit closes connections that do not come to the end of a request's head
+// in time. http.Server.ReadHeaderTimeout would do, but for what it says to those
+// of which it has read a part by then: 400, and a browser that gets one never
+// comes back. On a machine that is too busy that part may be all that was sent.
+type headLimit struct {
+	head, idle time.Duration
+
+	mu     sync.Mutex
+	timers map[net.Conn]*time.Timer
+}
+
+// state is for http.Server.ConnState.
+func (l *headLimit) state(c net.Conn, s http.ConnState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t := l.timers[c]; t != nil {
+		t.Stop()
+		delete(l.timers, c)
+	}
+	switch s {
+	case http.StateNew:
+		l.timers[c] = time.AfterFunc(l.head, func() { c.Close() })
+	case http.StateIdle: // net/http ends it after idle if nothing comes
+		l.timers[c] = time.AfterFunc(l.idle+l.head, func() { c.Close() })
 	}
 }
 
