@@ -19,6 +19,9 @@ type Server struct {
 	writers *writers
 	metrics *metrics
 	now     nowCache
+
+	appointments appointments
+
 	handler http.Handler
 	admin   http.Handler
 

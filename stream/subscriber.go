@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
-	"strconv"
 	"sync"
 	"time"
 
@@ -266,17 +264,4 @@ func (s *subscriber) finish(buf []byte, err error) error {
 		return werr
 	}
 	return err
-}
-
-// appendLater is the retry time of a client that is sent away: between half and
-// twice the usual, so that a herd comes back spread out.
-func (s *Server) appendLater(b []byte) []byte {
-	b = append(b, "retry: "...)
-	b = strconv.AppendInt(b, s.laterMillis(), 10)
-	return append(b, "\n\n"...)
-}
-
-func (s *Server) laterMillis() int64 {
-	ms := s.config.Retry.Milliseconds()
-	return max(1, ms/2+rand.Int64N(3*ms/2+1))
 }
