@@ -52,6 +52,7 @@ type fakeSource struct {
 	away    bool         // Read hangs before its first checkpoint
 	limit   int          // Read sees only so many groups; 0: all
 	slow    time.Duration
+	ending  time.Duration // how long a replay takes to hang up
 
 	replays, open, maxOpen int
 	nows                   int
@@ -172,7 +173,11 @@ func (f *fakeSource) Replay(ctx context.Context, from cdc.Position, h cdc.Handle
 	if err != nil {
 		return err
 	}
-	return f.read(ctx, from, h, false)
+	err = f.read(ctx, from, h, false)
+	if f.ending > 0 {
+		_ = pause(context.Background(), f.ending) // that context never ends
+	}
+	return err
 }
 
 // next waits for group i.

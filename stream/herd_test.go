@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -66,4 +67,27 @@ func TestHerd(t *testing.T) {
 	if src.maxOpen > 2 || src.replays > clients/10 {
 		t.Errorf("%d replays, %d at a time", src.replays, src.maxOpen)
 	}
+}
+
+// What one client had replayed is in memory for those who come after it, however
+// soon it went on to the live log.
+func TestReplayedOnce(t *testing.T) {
+	eachWay(t, func(t *testing.T, client func() *http.Client) {
+		src := newFake()
+		src.ending = 20 * time.Millisecond
+		var ids []string
+		for i := range 50 {
+			ids = append(ids, src.commit(row{"picks", fmt.Sprint(i)})...)
+		}
+		s := serve(t, Config{}, src, fakeRenderer{tables: []string{"picks"}}).started(t)
+		const visits = 20
+		for range visits {
+			c := s.open(t, client(), "/events/picks", ids[0])
+			same(t, "a visitor", c.collect(ids[len(ids)-1]), ids[1:])
+			c.body.Close()
+		}
+		if src.replays > 2 {
+			t.Errorf("%d replays for %d visits", src.replays, visits)
+		}
+	})
 }

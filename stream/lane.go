@@ -81,7 +81,7 @@ func (l *lane) run(ctx context.Context) {
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	if errors.Is(err, errMet) {
+	if errors.Is(err, errUnwanted) { // its readers may have gone on to the live log before it has noticed
 		l.lanes.server.live.log.prepend(l.log, l.losses)
 	}
 	l.finish(err)
@@ -160,7 +160,8 @@ func (l *lane) Rows(batch []cdc.Rows) error {
 func (l *lane) check(p cdc.Position, bytes int64) error {
 	l.seen()
 	m := l.lanes
-	if m.server.live.log.holds(l.log.reachNow()) {
+	if live := m.server.live.log; live.holds(l.log.reachNow()) {
+		live.prepend(l.log, l.losses) // at once: hanging up takes its time, and others come meanwhile
 		return errMet
 	}
 	if p.IsZero() {
