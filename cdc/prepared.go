@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 )
@@ -12,8 +11,8 @@ import (
 // prepares knows the XA transactions of files that were looked through to their
 // end: each file is read once, however many commits are looked for.
 type prepares struct {
-	mu    sync.Mutex
-	files map[string]xaStates
+	searching chan struct{} // capacity 1: who has put something in owns files
+	files     map[string]xaStates
 }
 
 // xaStates says of each xid what a file says last: where it was prepared, or the
@@ -34,8 +33,12 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (Pos
 	if err != nil {
 		return Position{}, err
 	}
-	s.prepares.mu.Lock()
-	defer s.prepares.mu.Unlock()
+	select { // who waits for another's search must be able to leave
+	case s.prepares.searching <- struct{}{}:
+	case <-ctx.Done():
+		return Position{}, ctx.Err()
+	}
+	defer func() { <-s.prepares.searching }()
 	to := before
 	for i := len(files) - 1; i >= 0; i-- {
 		from, err := Checkpoint(files[i].name, firstPos, 0)
@@ -46,11 +49,11 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (Pos
 			continue
 		}
 		known, ok := s.prepares.files[from.file]
-		if !ok {
+		if own := from.file == before.file; own || !ok { // what is known of a file holds at its end, and so not in the commit's own
 			if known, err = s.xaIn(ctx, from, to); err != nil {
 				return Position{}, err
 			}
-			if from.file != before.file { // else there is more to come in it
+			if !own {
 				s.prepares.files[from.file] = known
 			}
 		}
@@ -64,9 +67,9 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (Pos
 
 // forget is for when files of the same names may be others: behind a RESET.
 func (p *prepares) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.searching <- struct{}{}
 	p.files = map[string]xaStates{}
+	<-p.searching
 }
 
 // xaIn looks through the binlog between two checkpoints.

@@ -21,8 +21,8 @@ const (
 	queryTimeout = 30 * time.Second
 )
 
-// Connect opens a plain connection for queries. The caller closes it. Errors
-// that waiting can't mend wrap ErrDenied or ErrNotReplicable.
+// Connect opens a plain connection for queries, which ends with ctx or when the
+// caller closes it. Errors that waiting can't mend wrap ErrDenied or ErrNotReplicable.
 func (s *Source) Connect(ctx context.Context) (*client.Conn, error) {
 	conf := s.tls
 	if s.noTLS.Load() {
@@ -42,17 +42,30 @@ func (s *Source) Connect(ctx context.Context) (*client.Conn, error) {
 // errNoTLS: the server offers no TLS. go-mysql says so in words only.
 var errNoTLS = errors.New("the server does not support TLS; set up TLS there, or set [source] tls to \"off\"")
 
-func (s *Source) dial(ctx context.Context, conf *tls.Config) (*client.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+// bound is a connection that ends with a context.
+type bound struct {
+	net.Conn
+	stop func() bool
+}
+
+func (b *bound) Close() error {
+	b.stop()
+	return b.Conn.Close()
+}
+
+func (s *Source) dial(life context.Context, conf *tls.Config) (*client.Conn, error) {
+	ctx, cancel := context.WithTimeout(life, dialTimeout)
 	defer cancel()
 	var stop func() bool
 	dialer := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-		if err == nil {
-			// The handshake knows no context: a server that accepts and says nothing would hold us.
-			stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+		if err != nil {
+			return nil, err
 		}
-		return conn, err
+		// The handshake knows no context: a server that accepts and says nothing would hold us.
+		stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+		// Nor does a query: one that gets no answer would hold up a shutdown.
+		return &bound{conn, context.AfterFunc(life, func() { conn.Close() })}, nil
 	}
 	c, err := client.ConnectWithDialer(ctx, "", s.cfg.Addr, s.cfg.User, s.cfg.Password, "", dialer, func(c *client.Conn) error {
 		c.SetTLSConfig(conf)

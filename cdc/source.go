@@ -56,7 +56,7 @@ func New(cfg Config) (*Source, error) {
 	}
 	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString()}
 	s.catalog.known = map[tableName]*TableDef{}
-	s.prepares.forget()
+	s.prepares = prepares{searching: make(chan struct{}, 1), files: map[string]xaStates{}}
 	return s, nil
 }
 

@@ -432,3 +432,31 @@ func TestLagBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestCommittedBetween: what is known of a whole file, from an earlier search,
+// must not be taken for what was so at a commit in the middle of it.
+func TestCommittedBetween(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		src := source(t, s)
+		for _, xid := range []string{"first", "second"} {
+			session(t, s, "XA START '"+xid+"'", "INSERT INTO draft.picks (player) VALUES ('"+xid+"')", "XA END '"+xid+"'", "XA PREPARE '"+xid+"'")
+		}
+		exec(t, s, "FLUSH BINARY LOGS")
+		between, err := src.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		finishXA(t, s, "COMMIT", "first")
+		exec(t, s, "FLUSH BINARY LOGS")
+		live := read(t, src, Position{}, newRecorder())
+		live.upTo(t)
+		finishXA(t, s, "COMMIT", "second")
+		live.upTo(t)
+		same(t, "live", live.texts(), []string{`insert picks 2,"second"`})
+		later := read(t, src, between, newRecorder())
+		later.upTo(t)
+		same(t, "a replay", later.texts(), []string{`insert picks 1,"first"`, `insert picks 2,"second"`})
+	})
+}
