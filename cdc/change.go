@@ -29,8 +29,8 @@ func (o Op) String() string {
 }
 
 // Change is one committed row inserted, updated or deleted. It and all that it
-// refers to are valid only until the function that got it returns: images are
-// views of the event's bytes, which are overwritten.
+// refers to are valid only until the Handler returns: images are views of the
+// event's bytes, which are overwritten.
 type Change struct {
 	Pos    Position
 	Op     Op
@@ -61,9 +61,8 @@ type Handler interface {
 	// Wants tells whether rows of a table shall be decoded. Called for each
 	// table map: it must be quick and must not keep its arguments.
 	Wants(schema, table []byte) bool
-	// Rows hands over rows events of one group, in order, valid until it returns.
-	// A group may come in several batches, one behind the other.
-	Rows(batch []Rows) error
+	// Change hands over one change. Changes of one group follow each other.
+	Change(c *Change) error
 	// Notice tells of a loss. It comes before the Checkpoint of its group.
 	Notice(n Notice) error
 	// Checkpoint says that everything before p was handed over. It comes at the

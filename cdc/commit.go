@@ -15,8 +15,8 @@ func (r *reader) rows(ctx context.Context, e *event) error {
 	}
 	id := uint64(binary.LittleEndian.Uint32(e.body)) | uint64(binary.LittleEndian.Uint16(e.body[4:]))<<32
 	if m := r.maps[id]; m != nil {
-		if r.direct != nil && len(r.group.arena)+len(e.body) > maxDirect {
-			if err := r.passOn(ctx, byte(e.typ), m, e.body); err != nil {
+		if r.direct != nil {
+			if err := r.deliver(ctx, heldRows{typ: byte(e.typ), table: m, event: r.group.events}, e.body, r.direct); err != nil {
 				return err
 			}
 		} else {
@@ -25,16 +25,6 @@ func (r *reader) rows(ctx context.Context, e *event) error {
 	}
 	r.group.events++
 	return nil
-}
-
-// passOn hands over what a direct reading holds, and an event behind it.
-func (r *reader) passOn(ctx context.Context, typ byte, m *mapped, body []byte) error {
-	g := &r.group
-	if err := r.deliver(ctx, g.held, g.arena, r.direct); err != nil {
-		return err
-	}
-	g.drop()
-	return r.deliver(ctx, []heldRows{{typ: typ, table: m, event: g.events, len: len(body)}}, body, r.direct)
 }
 
 // commit hands over what the group holds.
@@ -47,10 +37,9 @@ func (r *reader) commit(ctx context.Context, e *event) error {
 
 // rollback ends a group that never happened.
 func (r *reader) rollback(ctx context.Context, e *event) error {
-	if r.direct == nil { // else it was prepared here and committed elsewhere
-		r.group.drop()
-		r.group.overflow = false
-	}
+	g := &r.group
+	clear(g.held)
+	g.held, g.overflow = g.held[:0], false
 	return r.finish(ctx, e)
 }
 
@@ -129,19 +118,21 @@ func (r *reader) commitTime(e *event) time.Time {
 
 // finish ends the group: its changes, what it says as a whole, its checkpoint.
 func (r *reader) finish(ctx context.Context, e *event) error {
-	g := &r.group
 	if r.direct != nil {
 		r.direct.done = true
-		return r.deliver(ctx, g.held, g.arena, r.direct)
+		return nil
 	}
+	g := &r.group
 	d := direct{as: g.start, time: r.commitTime(e), undone: g.undone}
 	if g.overflow {
 		if err := r.server.again(ctx, r, g.start, g.start, d.time, d.undone); err != nil {
 			return fmt.Errorf("read the large transaction at %s again: %w", g.start, err)
 		}
 	}
-	if err := r.deliver(ctx, g.held, g.arena, &d); err != nil {
-		return err
+	for _, h := range g.held {
+		if err := r.deliver(ctx, h, g.arena[h.off:h.off+h.len], &d); err != nil {
+			return err
+		}
 	}
 	// Events of this group only: a GTID event that ends it belongs to the next.
 	end := *e
@@ -167,6 +158,57 @@ func (r *reader) finish(ctx context.Context, e *event) error {
 		return nil
 	}
 	return r.h.Checkpoint(cp, d.time)
+}
+
+// deliver decodes one rows event and hands over its changes, but for those up to
+// cur. What can't be decoded is told at the group's end, never guessed or dropped.
+func (r *reader) deliver(ctx context.Context, h heldRows, body []byte, d *direct) error {
+	for _, u := range d.undone {
+		if h.event >= u.from && h.event < u.to {
+			return nil
+		}
+	}
+	t, err := r.define(ctx, h.table, d.as)
+	if err != nil {
+		return r.undecodable(h, d.as, err)
+	}
+	rows, err := parseRows(h.typ, body)
+	if err == nil {
+		err = rows.bind(t, &r.inflater)
+	}
+	if err != nil {
+		return r.undecodable(h, d.as, err)
+	}
+	c := &r.change
+	*c = Change{Pos: d.as.change(h.event, 0), Table: t, Time: d.time, Op: rows.op}
+	if c.Op != Insert {
+		c.Before = &r.before
+	}
+	if c.Op != Delete {
+		c.After = &r.after
+	}
+	return r.each(&rows, c, func(err error) error { return r.undecodable(h, d.as, err) })
+}
+
+// each hands over the changes of one rows event behind cur, and moves cur over them.
+func (r *reader) each(rows *rowsEvent, c *Change, undecodable func(error) error) error {
+	again := c.Pos.Compare(r.cur) <= 0 // some of them were handed over before the connection broke
+	for {
+		ok, err := rows.next(&r.before, &r.after)
+		if err != nil {
+			return undecodable(err)
+		}
+		if !ok {
+			return nil
+		}
+		if !again || c.Pos.Compare(r.cur) > 0 {
+			if err := r.h.Change(c); err != nil {
+				return err
+			}
+			r.cur = c.Pos
+		}
+		c.Pos.row++
+	}
 }
 
 // define finds a mapped table's columns, once.

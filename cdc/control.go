@@ -38,9 +38,7 @@ func (r *reader) statement(ctx context.Context, e *event, q query) error {
 	case "SAVEPOINT":
 		r.group.mark(savepointName(rest))
 	case "ROLLBACK TO":
-		if r.direct == nil { // else what was undone is known from the first reading
-			r.group.rollbackTo(savepointName(rest))
-		}
+		r.group.rollbackTo(savepointName(rest))
 	case "COMMIT":
 		return r.commit(ctx, e)
 	case "ROLLBACK":

@@ -18,9 +18,8 @@
 // ErrAhead, ErrForeign and ErrInvalid.
 //
 // The way of one event: dump (the connection) → place (where it is) → reader
-// (groups and ordinals) → Handler, which gets the Rows of a committed group and
-// decodes them (rowsEvent and Image: the bytes of rows), on as many goroutines as
-// it likes. Only wanted tables get further than their table map.
+// (groups and ordinals) → rowsEvent and Image (the bytes of rows) → Handler.
+// Only wanted tables get further than their table map.
 //
 // A Source asks nothing of the server while it reads but what a reconnect, a
 // statement that altered a table, or a second reading needs: at rest, nothing.

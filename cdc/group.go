@@ -64,12 +64,6 @@ func (g *group) hold(typ byte, m *mapped, body []byte) {
 	g.arena = append(g.arena, body...)
 }
 
-// drop forgets the rows that are held.
-func (g *group) drop() {
-	clear(g.held)
-	g.held, g.arena = g.held[:0], g.arena[:0]
-}
-
 func (g *group) mark(name string) {
 	g.marks = append(g.marks, savepoint{name, len(g.held), len(g.arena), g.events})
 }

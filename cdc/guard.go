@@ -14,6 +14,6 @@ func mark(err error) error {
 
 func (g guard) Begin(at Position) error                   { return mark(g.h.Begin(at)) }
 func (g guard) Wants(schema, table []byte) bool           { return g.h.Wants(schema, table) }
-func (g guard) Rows(batch []Rows) error                   { return mark(g.h.Rows(batch)) }
+func (g guard) Change(c *Change) error                    { return mark(g.h.Change(c)) }
 func (g guard) Notice(n Notice) error                     { return mark(g.h.Notice(n)) }
 func (g guard) Checkpoint(p Position, at time.Time) error { return mark(g.h.Checkpoint(p, at)) }

@@ -23,7 +23,8 @@ type inflater struct {
 // of length bytes, the length, big-endian, then a zlib stream.
 func (f *inflater) inflate(b []byte) ([]byte, error) {
 	c := cursor{b: b}
-	head, size := foldedHead(&c)
+	head := c.uint(1)
+	size := uintBE(c.take(int(head & 7)))
 	if c.bad || head&7 == 0 || head&7 > 4 || head&0x70 != 0 || size > maxInflated {
 		return nil, fmt.Errorf("%w: the head of a compressed event is %x", ErrCorrupt, b[:min(len(b), 5)])
 	}
@@ -41,24 +42,6 @@ func (f *inflater) inflate(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: unfold a compressed event: %w", ErrCorrupt, err)
 	}
 	return f.out, nil
-}
-
-func foldedHead(c *cursor) (head, size uint64) {
-	head = c.uint(1)
-	return head, uintBE(c.take(int(head & 7)))
-}
-
-// inflatedSize is how long the event says that it will be.
-func inflatedSize(b []byte) int {
-	_, size := foldedHead(&cursor{b: b})
-	return int(min(size, maxInflated))
-}
-
-// shrink lets go of what one huge event needed.
-func (f *inflater) shrink() {
-	if cap(f.out) > keepBuffer {
-		f.out = nil
-	}
 }
 
 // fill reads exactly size bytes, growing as they come: a forged length alone

@@ -29,8 +29,6 @@ type recorder struct {
 	groups int
 	more   chan struct{} // closed and made anew at each checkpoint
 	stopAt func(*Change) error
-
-	decoder Decoder
 }
 
 func newRecorder() *recorder { return &recorder{schema: "draft", more: make(chan struct{})} }
@@ -41,16 +39,7 @@ func (r *recorder) Wants(schema, table []byte) bool {
 	return r.schema == "" || string(schema) == r.schema && string(table) != "unwatched"
 }
 
-func (r *recorder) Rows(batch []Rows) error {
-	for _, rows := range batch {
-		if err := rows.Each(&r.decoder, r.change); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *recorder) change(c *Change) error {
+func (r *recorder) Change(c *Change) error {
 	if r.stopAt != nil {
 		if err := r.stopAt(c); err != nil {
 			return err

@@ -41,8 +41,10 @@ type reader struct {
 	xa        map[string]*prepared
 	xaBytes   int
 	payload   payload
-	packed    []packedRows // of the batch under way
-	handed    []Rows       // the same, as the Handler gets them
+	before    Image
+	after     Image
+	inflater  inflater
+	change    Change // the one that is handed over
 	direct    *direct
 }
 
@@ -55,16 +57,13 @@ type mapped struct {
 	err           error  // why it can't be
 }
 
-// direct makes a reader hand over rows before the group's end: it is known to be committed.
+// direct makes a reader hand over rows as they come: its group is known to be committed.
 type direct struct {
 	as     Position
 	time   time.Time
 	undone []span
 	done   bool
 }
-
-// maxDirect is how many bytes of rows a direct reading hands over at once, about.
-const maxDirect = 1 << 20
 
 // maxPrepared bounds the XA transactions that are remembered; others are looked for in the binlog.
 const maxPrepared = 10_000

@@ -84,25 +84,17 @@ func must(t testing.TB, err error) {
 
 // reading hands the changes of one schema to a func, up to a position.
 type reading struct {
-	schema  string
-	until   cdc.Position
-	change  func(*cdc.Change)
-	decoder cdc.Decoder
+	schema string
+	until  cdc.Position
+	change func(*cdc.Change)
 }
 
 var errDone = errors.New("read to the end")
 
 func (r *reading) Begin(cdc.Position) error    { return nil }
 func (r *reading) Wants(schema, _ []byte) bool { return string(schema) == r.schema }
-func (r *reading) Rows(batch []cdc.Rows) error {
-	for _, rows := range batch {
-		if err := rows.Each(&r.decoder, func(c *cdc.Change) error { r.change(c); return nil }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-func (r *reading) Notice(n cdc.Notice) error { return fmt.Errorf("notice: %s", n.Message) }
+func (r *reading) Change(c *cdc.Change) error  { r.change(c); return nil }
+func (r *reading) Notice(n cdc.Notice) error   { return fmt.Errorf("notice: %s", n.Message) }
 func (r *reading) Checkpoint(p cdc.Position, _ time.Time) error {
 	if p.Compare(r.until) >= 0 {
 		return errDone

@@ -38,11 +38,22 @@ const toEnd = math.MaxUint64
 func (c *cursor) next(buf []byte, limit int, until uint64) ([]byte, view, error) {
 	for {
 		v, ok := c.log.read(c.seq)
+		if !ok && v.losses != c.losses {
+			c.losses, c.seq = v.losses, c.log.oldest() // the notice of the loss stands there
+			continue
+		}
 		if !ok {
-			if v.losses == c.losses {
+			// In a lane that begins with the start of a huge group, what has left the
+			// log may all lie before pos: then nothing is lost, and to begin anew
+			// would end in the same way.
+			p := c.log.find(c.pos)
+			if p.losses != c.losses || p.where != here && p.where != above {
 				return buf, v, errBehind
 			}
-			c.losses, c.seq = v.losses, c.log.oldest() // the notice of the loss stands there
+			var err error
+			if buf, err = c.attach(c.log, c.lane, p, c.pos, buf); err != nil {
+				return buf, v, err
+			}
 			continue
 		}
 		c.losses = v.losses

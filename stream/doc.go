@@ -11,9 +11,6 @@
 // nothing behind it is left out. Where that can't be kept, the client gets a
 // reset event that says why, and goes on from the checkpoint in the reset's id.
 //
-// The rows of a large transaction are rendered by several goroutines (ahead.go);
-// one hands their frames on, in order.
-//
 // # The way of a client
 //
 // The handler decides where an id can be served from (resume.go): from the live

@@ -9,12 +9,17 @@ import (
 	"rowcast/cdc"
 )
 
+const (
+	slabBytes  = 64 << 10 // blocks are cut from pieces this big
+	slabFrames = 128      // and frames from pieces of so many
+)
+
 // Encoder renders changes into frames: a cdc.Handler without HTTP. `rowcast
 // tail` uses it as the feeds do. Its methods are called by one goroutine, save
-// Swap, which may be called by any. Many rows at once are rendered by several.
+// Swap, which may be called by any.
 type Encoder struct {
 	log        *slog.Logger
-	press      *press
+	frame      func(f *Frame) error
 	checkpoint func(p cdc.Position, at time.Time) error
 	before     func() error // called before each group; may be nil
 
@@ -28,20 +33,29 @@ type Encoder struct {
 	last   cdc.Position // its newest change
 	failed map[int]string
 	resets map[int]bool // streams of this group that have their reset
-	ahead  []*ahead     // more presses, for many rows at once
-	runs   [][]cdc.Rows
+	ids    cdc.IDs
+	slab   []byte
+	frames []Frame
+	reuse  bool        // frames are gone once they were handed over
+	emit   Emit        // bound once, so that a change costs no closure
+	change *cdc.Change // what emit is about
+	err    error       // of frame, within one Render
 	warned time.Time
 }
 
 // NewEncoder makes an encoder that hands each frame to frame and each checkpoint
-// to checkpoint (which may be nil), from one goroutine. A frame and its bytes are
-// valid only until frame returns.
+// to checkpoint (which may be nil). A frame and its bytes are valid only until
+// frame returns.
 func NewEncoder(r Renderer, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
-	return newEncoder(newCatalog(r), log, newPress(frame, false), checkpoint)
+	e := newEncoder(newCatalog(r), log, frame, checkpoint)
+	e.reuse = true
+	return e
 }
 
-func newEncoder(c *catalog, log *slog.Logger, p *press, checkpoint func(cdc.Position, time.Time) error) *Encoder {
-	return &Encoder{log: log, press: p, checkpoint: checkpoint, catalog: c, failed: map[int]string{}, resets: map[int]bool{}}
+func newEncoder(c *catalog, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
+	e := &Encoder{log: log, frame: frame, checkpoint: checkpoint, catalog: c, failed: map[int]string{}, resets: map[int]bool{}}
+	e.emit = e.take
+	return e
 }
 
 // swap changes the config, between two groups.
@@ -67,6 +81,9 @@ func (e *Encoder) turn() {
 
 // Begin implements cdc.Handler.
 func (e *Encoder) Begin(at cdc.Position) error {
+	if e.inGroup && at == e.begin {
+		return nil // the source has connected anew: it is the same group, under the same config, with what failed in it
+	}
 	// A group that ends behind 4 GiB has no checkpoint: what failed is told here.
 	if err := e.tellFailed(e.last); err != nil {
 		return err
@@ -92,29 +109,58 @@ func (e *Encoder) Wants(schema, table []byte) bool {
 	return e.catalog.Wants(schema, table)
 }
 
-// Rows implements cdc.Handler.
-func (e *Encoder) Rows(batch []cdc.Rows) error {
-	e.runs = split(e.runs[:0], batch)
-	defer func() { clear(e.runs) }() // what they point to may go
-	if n := cores(e.runs); n > 1 {
-		return e.sideBySide(e.runs, n)
-	}
-	err := e.press.rows(e.catalog, batch)
-	e.collect(e.press)
-	return err
+// Change implements cdc.Handler.
+func (e *Encoder) Change(c *cdc.Change) error {
+	e.change, e.err, e.last = c, nil, c.Pos
+	e.catalog.Render(c, e.emit)
+	e.change = nil
+	return e.err
 }
 
-// collect takes over what a press has noted.
-func (e *Encoder) collect(p *press) {
-	if !p.last.IsZero() {
-		e.last = p.last
-	}
-	for stream, message := range p.failed {
+// take is what Render calls for each event of a change.
+func (e *Encoder) take(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error) {
+	if err != nil {
 		if e.failed[stream] == "" {
-			e.failed[stream] = message
+			e.failed[stream] = err.Error()
 		}
+		return
 	}
-	clear(p.failed)
+	if e.err != nil {
+		return
+	}
+	f := e.place()
+	f.Pos, f.Block = e.change.Pos, e.encode(e.change.Pos, event, data)
+	f.Stream, f.Op, f.Time, f.Key, f.Tag = stream, op, e.change.Time.UnixMilli(), key, tag
+	e.err = e.frame(f)
+}
+
+// place is where the next frame goes.
+func (e *Encoder) place() *Frame {
+	if e.reuse {
+		e.frames = e.frames[:0]
+	}
+	if len(e.frames) == cap(e.frames) {
+		e.frames = make([]Frame, 0, slabFrames)
+	}
+	e.frames = append(e.frames, Frame{})
+	return &e.frames[len(e.frames)-1]
+}
+
+// encode cuts a block from the slab: one allocation for many frames.
+func (e *Encoder) encode(pos cdc.Position, event string, data []byte) []byte {
+	need := len(data) + len(event) + 128
+	if e.reuse {
+		e.slab = e.slab[:0]
+	}
+	if cap(e.slab)-len(e.slab) < need {
+		e.slab = make([]byte, 0, max(slabBytes, need))
+	}
+	start := len(e.slab)
+	full := appendBlock(e.slab, &e.ids, pos, event, data)
+	if cap(full) == cap(e.slab) { // else it outgrew the slab (many data lines) and lives on its own
+		e.slab = full
+	}
+	return full[start:len(full):len(full)]
 }
 
 // Notice implements cdc.Handler: one reset for each stream that publishes the table.
@@ -183,10 +229,10 @@ func (e *Encoder) reset(stream int, at cdc.Position, message string) error {
 	if !at.IsCheckpoint() && !e.last.IsZero() {
 		id = e.last // at only orders: it stands behind a group after which no dump can start
 	}
-	f := e.press.place()
+	f := e.place()
 	f.Pos, f.Stream, f.ctl = at, stream, &control{reset: true}
 	f.Block = appendReset(nil, id, "schema", last, message+"; fetch the table anew")
-	return e.press.out(f)
+	return e.frame(f)
 }
 
 // warn logs at most once a second: a damaged table may fail for every row.

@@ -27,7 +27,7 @@ type feed struct {
 
 func newFeed(c *catalog, limit int64, logger *slog.Logger) *feed {
 	f := &feed{log: newLog(limit, c)}
-	f.Encoder = newEncoder(c, logger, newPress(f.add, true), f.done)
+	f.Encoder = newEncoder(c, logger, f.add, f.done)
 	f.swapped, f.before = f.log.swap, f.rest
 	return f
 }

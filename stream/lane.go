@@ -144,16 +144,16 @@ func (l *lane) watch(ctx context.Context) (stop func()) {
 	return cancel
 }
 
-// Begin and Rows note that the source is alive.
+// Begin and Change note that the source is alive.
 func (l *lane) Begin(at cdc.Position) error {
 	l.seen()
 	return l.feed.Begin(at)
 }
 
-// Rows: see Begin.
-func (l *lane) Rows(batch []cdc.Rows) error {
+// Change: see Begin.
+func (l *lane) Change(c *cdc.Change) error {
 	l.seen()
-	return l.feed.Rows(batch)
+	return l.feed.Change(c)
 }
 
 // check ends the reading where the live log holds what follows.
@@ -190,6 +190,9 @@ func (l *lane) overdue() bool {
 func (l *lane) wait(ctx context.Context) error {
 	begin := time.Now()
 	for {
+		if ctx.Err() != nil { // a huge group must not be rendered to its end for nobody
+			return context.Cause(ctx)
+		}
 		total := l.log.totalNow()
 		fastest, any, waiting := l.pacers()
 		if !any || total-fastest <= l.lanes.window/2 || total < l.rushing {

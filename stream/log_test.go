@@ -208,3 +208,25 @@ func TestHugeTransaction(t *testing.T) {
 	}
 	t.Logf("%d replays", src.replays)
 }
+
+// TestResumeInHugeTransaction: the lane begins at the group's start, and passes
+// more than it can hold before it comes to the client's place.
+func TestResumeInHugeTransaction(t *testing.T) {
+	eachWay(t, func(t *testing.T, client func() *http.Client) {
+		src := newFake()
+		rows := make([]row, 20_000)
+		for i := range rows {
+			rows[i] = row{"picks", strings.Repeat("x", 1000)}
+		}
+		ids := src.commit(rows...)
+		s := serve(t, Config{History: 1 << 20}, src, fakeRenderer{tables: []string{"picks"}}).started(t)
+		for _, from := range []int{len(ids) / 2, len(ids) - 10} {
+			c := s.open(t, client(), "/events/picks", ids[from])
+			same(t, "a client", c.collect(ids[len(ids)-1]), ids[from+1:])
+			c.body.Close()
+		}
+		if src.replays > 4 {
+			t.Errorf("%d replays for two clients", src.replays)
+		}
+	})
+}

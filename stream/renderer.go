@@ -29,7 +29,8 @@ type Param struct {
 type Emit = func(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error)
 
 // Renderer is one compiled config. Streams are named by their index in
-// Streams(). It is immutable and safe for concurrent use, as is what Bind returns.
+// Streams(). It is immutable; Render is called from one goroutine a feed, and
+// feeds run side by side, as do Bind and what it returns.
 type Renderer interface {
 	Streams() []Info
 	// Wants tells whether any stream publishes that table.

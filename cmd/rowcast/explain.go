@@ -67,8 +67,6 @@ type explaining struct {
 	change func(c *cdc.Change) error
 	until  cdc.Position // the change, or the checkpoint, with which it ends
 	begun  func(p cdc.Position) error
-
-	decoder cdc.Decoder
 }
 
 // one explains a single change.
@@ -168,17 +166,8 @@ func (x *explaining) Begin(at cdc.Position) error { return x.end(at) }
 // Wants implements cdc.Handler.
 func (x *explaining) Wants(schema, table []byte) bool { return x.wants(schema, table) }
 
-// Rows implements cdc.Handler.
-func (x *explaining) Rows(batch []cdc.Rows) error {
-	for _, rows := range batch {
-		if err := rows.Each(&x.decoder, x.look); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (x *explaining) look(c *cdc.Change) error {
+// Change implements cdc.Handler.
+func (x *explaining) Change(c *cdc.Change) error {
 	if err := x.end(c.Pos); err != nil {
 		return err
 	}

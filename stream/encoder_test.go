@@ -1,0 +1,40 @@
+package stream
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"rowcast/cdc"
+)
+
+// TestGroupBegunAgain: the source connects anew in the middle of a group. What
+// could not be rendered before is told at its end, and a config that came in
+// between waits for that.
+func TestGroupBegunAgain(t *testing.T) {
+	var got []string
+	e := newEncoder(newCatalog(fakeRenderer{tables: []string{"picks"}}), slog.New(slog.DiscardHandler), func(f *Frame) error {
+		if f.Reset() {
+			got = append(got, "reset "+f.ID())
+		} else {
+			got = append(got, f.Data())
+		}
+		return nil
+	}, nil)
+	start, end := at(1, 4, fakeLineage), at(1, 500, fakeLineage)
+	put := func(n int, value string) error {
+		return e.Change(&cdc.Change{Pos: change(start, n, 0), Op: cdc.Insert, Table: &cdc.Table{Schema: "db", Name: "picks\x00" + value}})
+	}
+	err := errors.Join(e.Begin(start), put(0, "a"), put(1, "!no"))
+	e.swap(newCatalog(fakeRenderer{tables: []string{"picks"}, prefix: "new "}))
+	err = errors.Join(err, e.Checkpoint(start, time.Time{}), e.Begin(start), put(2, "b"), e.Checkpoint(end, time.Time{}),
+		e.Begin(end), e.Change(&cdc.Change{Pos: change(end, 0, 0), Op: cdc.Insert, Table: &cdc.Table{Schema: "db", Name: "picks\x00c"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, want := strings.Join(got, ", "), "a, b, reset "+end.String()+", new c"; list != want {
+		t.Errorf("%s, want %s", list, want)
+	}
+}
