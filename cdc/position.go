@@ -69,6 +69,10 @@ func (p Position) checkpoint() Position {
 	return p
 }
 
+// Group is the checkpoint before the group that p is in: where a reading begins
+// that shall see all of it.
+func (p Position) Group() Position { return p.checkpoint() }
+
 // IsZero tells whether p is no position at all.
 func (p Position) IsZero() bool { return p.file == "" }
 

@@ -57,9 +57,6 @@ func match(pattern string, s []byte) bool {
 
 // overlaps tells whether some table goes by both names.
 func (n *name) overlaps(m *name) bool {
-	if n.wild != m.wild {
-		return false // the full name wins, so the wildcard does not publish that table
-	}
 	return intersect(n.schema, m.schema) && intersect(n.table, m.table)
 }
 

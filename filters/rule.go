@@ -76,7 +76,7 @@ func (r *rule) compileOn(t *Table, p *problems) {
 	for _, op := range t.On {
 		i := slices.Index(opNames, op)
 		if i < 0 {
-			p.add("on", "%q is no operation%s; allowed are insert, update, delete", op, didYouMean(op, opNames))
+			p.add("on", "%q is no operation%s; allowed are insert, update, delete", op, meant(op, opNames))
 			continue
 		}
 		r.on[i+1] = true
@@ -104,7 +104,7 @@ func (r *rule) compileColumns(t *Table, o *Options, p *problems) {
 		kind := t.Mask[c]
 		m, ok := parseMask(kind)
 		if !ok {
-			p.add("mask", "%q of column %q is no mask%s; allowed are sha256, null, redact", kind, c, didYouMean(kind, maskNames))
+			p.add("mask", "%q of column %q is no mask%s; allowed are sha256, null, redact", kind, c, meant(kind, maskNames))
 			continue
 		}
 		if m == hashed && o.MaskKey == "" {
@@ -145,7 +145,7 @@ func (r *rule) compileEvent(t *Table, p *problems) {
 			return
 		}
 		if !slices.Contains(eventFields, field) {
-			p.add("event", "{%s} is not known%s; allowed are {op} {schema} {table} {stream}", field, didYouMean(field, eventFields))
+			p.add("event", "{%s} is not known%s; allowed are {op} {schema} {table} {stream}", field, meant(field, eventFields))
 		}
 		rest = after
 	}
@@ -170,7 +170,7 @@ func (r *rule) compileForm(t *Table, p *problems) {
 	}
 	i := slices.Index(formNames, data)
 	if i < 0 {
-		p.add("data", "%q is not known%s; allowed are change, row, text", data, didYouMean(data, formNames))
+		p.add("data", "%q is not known%s; allowed are change, row, text", data, meant(data, formNames))
 		return
 	}
 	r.form = form(i)

@@ -114,18 +114,16 @@ func (s *Set) Wants(schema, table []byte) bool {
 	return false
 }
 
-// rulesOf are the rules for a table: those with its full name, or else the
-// wildcards that match it.
+// rulesOf are the rules for a table, in the order of the config: those with its
+// full name, and the wildcards that match it.
 func (s *Set) rulesOf(schema, table string) []*rule {
-	if rules := s.byName[schema][table]; len(rules) > 0 {
-		return rules
-	}
-	var rules []*rule
+	rules := slices.Clone(s.byName[schema][table])
 	for _, r := range s.wild {
 		if r.name.matches([]byte(schema), []byte(table)) {
 			rules = append(rules, r)
 		}
 	}
+	slices.SortFunc(rules, func(a, b *rule) int { return a.index - b.index })
 	return rules
 }
 

@@ -33,6 +33,7 @@ type Config struct {
 	MaxClients int
 
 	Listen      string   // the address that is served, host:port: loopback ones check Host
+	AdminListen string   // the same for Admin
 	Hosts       []string // names accepted in Host on a loopback address, beside loopback's own
 	CORSOrigins []string // exact origins, or only "*"
 

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -16,7 +17,7 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if loopback && !s.knownHost(r.Host) {
-			return detail(http.StatusForbidden, "Host %q is not a name of this machine's loopback address; list it in [http] hosts if a proxy sends it", r.Host)
+			return detail(http.StatusForbidden, "%s", textHost(r.Host))
 		}
 		s.allowOrigin(c.Response().Header(), r)
 		if r.Method == http.MethodOptions {
@@ -24,6 +25,10 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+func textHost(host string) string {
+	return fmt.Sprintf("Host %q is not a name of this machine's loopback address; list it in [http] hosts if a proxy sends it", host)
 }
 
 // knownHost keeps other sites' names from being pointed at 127.0.0.1 (DNS

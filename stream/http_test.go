@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -57,6 +58,15 @@ func TestRefusals(t *testing.T) {
 	for _, host := range []string{"localhost", "LOCALHOST:99", "app.localhost", "[::1]:8080", "127.9.9.9", "rowcast.example:443", "Rowcast.Example."} {
 		if resp, body := s.get(t, "/healthz", "Host", host); resp.StatusCode != 200 {
 			t.Errorf("Host %s: %s", host, body)
+		}
+	}
+	s.config.AdminListen = "127.0.0.1:9090"
+	for host, status := range map[string]int{"localhost:9090": 200, "rowcast.example": 200, "evil.example": 403} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", "/metrics", nil)
+		r.Host = host
+		if s.adminRoutes().ServeHTTP(w, r); w.Code != status {
+			t.Errorf("admin, Host %s: %d", host, w.Code)
 		}
 	}
 	for path, status := range map[string]int{"/healthz": 200, "/readyz": 200, "/streams": 200, "/": 200, "/nothing": 404} {

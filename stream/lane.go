@@ -75,7 +75,8 @@ func (l *lane) run(ctx context.Context) {
 		l.lanes.mu.Unlock()
 		l.seen()
 		stop := l.watch(ctx)
-		err = l.lanes.server.source.Replay(ctx, groupStart(from), l)
+		// Behind from itself the lane would lack what others, who stand earlier in the group, want.
+		err = l.lanes.server.source.Replay(ctx, from.Group(), l)
 		stop()
 	}
 	if cause := context.Cause(ctx); cause != nil {
@@ -113,20 +114,6 @@ func (l *lane) finish(err error) {
 			break
 		}
 	}
-}
-
-// groupStart is the checkpoint before the group that p is in. A lane begins there:
-// behind p itself it would lack what others, who stand earlier in the group, want.
-func groupStart(p cdc.Position) cdc.Position {
-	if p.IsCheckpoint() {
-		return p
-	}
-	lineage, _ := p.Lineage()
-	start, err := cdc.Checkpoint(p.File(), p.Offset(), lineage)
-	if err != nil {
-		return p // can't be: p has a well-formed file name
-	}
-	return start
 }
 
 func (l *lane) seen() { l.lastSeen.Store(time.Now().UnixNano()) }

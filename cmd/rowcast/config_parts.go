@@ -28,7 +28,7 @@ func (c *config) stream() stream.Config {
 		Heartbeat: time.Duration(s.Heartbeat), Retry: time.Duration(s.Retry),
 		Padding: int(s.Padding), Ping: string(s.Ping), History: int64(s.History),
 		MaxReplays: s.MaxReplays, MaxClients: s.MaxClients,
-		Listen: string(c.HTTP.Listen), Version: version(),
+		Listen: string(c.HTTP.Listen), AdminListen: string(c.Admin.Listen), Version: version(),
 	}
 	for _, h := range c.HTTP.Hosts {
 		conf.Hosts = append(conf.Hosts, string(h))

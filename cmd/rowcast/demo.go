@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"rowcast/internal/throwaway"
@@ -54,7 +56,11 @@ func (d *demoCmd) Run(c *console) (err error) {
 	if err := s.Exec(demoSchema...); err != nil {
 		return fmt.Errorf("fill the sample database: %w", err)
 	}
-	conf, err := parseConfig("demo", demoConfig(s, d.listen()), nil)
+	file, text := filepath.Join(s.Dir(), "config.toml"), demoConfig(s, d.listen())
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return err
+	}
+	conf, err := parseConfig(file, text, nil)
 	if err != nil {
 		return err
 	}
@@ -139,13 +145,14 @@ func (d *demoCmd) banner(out io.Writer, s *throwaway.Server, a *app) {
   page    %s
   stream  curl -N %s/events/picks
   SQL     %s draft
+  config  %s, for check, tail and explain --config
 
 Insert a pick there, or on the board, and see it at once:
 
   INSERT INTO picks (round, team, player) VALUES (1, 'Oilers', 'Jori Lahtinen');
 
 Ctrl-C ends it all and leaves nothing behind.
-`, name, s.Version(), s.Dir(), a.url(), a.url(), a.url(), s.ClientCommand())
+`, name, s.Version(), s.Dir(), a.url(), a.url(), a.url(), s.ClientCommand(), a.conf.file)
 }
 
 func demoConfig(s *throwaway.Server, listen string) string {
@@ -156,6 +163,7 @@ user = %q
 password = %q
 [http]
 listen = %q
+cors_origins = ["*"]           # so that a page on disk, or of another port, can be tried
 [admin]
 listen = ""
 [stream]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -100,20 +99,45 @@ func (x *explaining) one(ctx context.Context, at cdc.Position) error {
 func (x *explaining) show(c *cdc.Change) {
 	info := x.set.Streams()[x.stream]
 	fmt.Fprintf(x.out, "%s of %s at %s, committed %s\n", c.Op, c.Table, c.Pos, c.Time.UTC().Format(time.RFC3339Nano))
-	for _, clause := range x.set.Explain(x.stream, c, x.bindings[x.stream]) {
+	clauses := x.set.Explain(x.stream, c, x.bindings[x.stream])
+	for _, clause := range clauses {
 		fmt.Fprintln(x.out, "  where "+clauseText(clause))
 	}
 	op, data, err := x.verdict(c)
 	switch {
 	case err != nil:
 		fmt.Fprintf(x.out, "%s: reset, since it can't be rendered: %v\n", info.Name, err)
-	case op == 0 && !slices.Contains(info.Ops, c.Op.String()):
-		fmt.Fprintf(x.out, "%s: not sent; on has %s\n", info.Name, strings.Join(info.Ops, ", "))
+	case op == 0 && became(c, clauses) == 0:
+		fmt.Fprintf(x.out, "%s: not sent, since where does not match\n", info.Name)
 	case op == 0:
-		fmt.Fprintf(x.out, "%s: not sent\n", info.Name)
+		fmt.Fprintf(x.out, "%s: not sent; to this stream it is %s %s, and on has %s\n", info.Name, article(became(c, clauses)), became(c, clauses), strings.Join(info.Ops, ", "))
 	default:
 		fmt.Fprintf(x.out, "%s: sent as %s\n%s\n", info.Name, op, data)
 	}
+}
+
+// became is what a change is to who sees only rows that match; 0: nothing.
+func became(c *cdc.Change, clauses []filters.Clause) cdc.Op {
+	before, after := c.Before != nil, c.After != nil
+	for _, clause := range clauses {
+		before, after = before && clause.Before == "true", after && clause.After == "true"
+	}
+	switch {
+	case before && after:
+		return cdc.Update
+	case after:
+		return cdc.Insert
+	case before:
+		return cdc.Delete
+	}
+	return 0
+}
+
+func article(op cdc.Op) string {
+	if op == cdc.Delete {
+		return "a"
+	}
+	return "an"
 }
 
 func clauseText(c filters.Clause) string {

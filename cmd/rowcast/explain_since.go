@@ -27,7 +27,7 @@ func (x *explaining) many(ctx context.Context, since time.Time) error {
 		fmt.Fprintf(x.out, "the binlog begins later than %s\n", since.UTC().Format(time.RFC3339))
 	}
 	x.until = now
-	t := &tally{sent: map[cdc.Op]int{}, clauses: map[string]int{}}
+	t := &tally{sent: map[cdc.Op]int{}, off: map[cdc.Op]int{}, clauses: map[string]int{}}
 	x.change = func(c *cdc.Change) error {
 		if !c.Time.Before(since) {
 			t.count(x, c)
@@ -95,11 +95,11 @@ func (x *explaining) files(ctx context.Context) ([]string, error) {
 
 // tally is what a stream made of many changes.
 type tally struct {
-	changes, off, refused int
-	sent                  map[cdc.Op]int
-	clauses               map[string]int // how many refused changes a clause was not true for
-	errs                  int
-	err                   error // the first
+	changes, refused int
+	sent, off        map[cdc.Op]int // by what they are to the stream; off: on lacks that
+	clauses          map[string]int // how many refused changes a clause was not true for
+	errs             int
+	err              error // the first
 }
 
 func (t *tally) count(x *explaining, c *cdc.Change) {
@@ -112,11 +112,14 @@ func (t *tally) count(x *explaining, c *cdc.Change) {
 		}
 	case op != 0:
 		t.sent[op]++
-	case !slices.Contains(x.set.Streams()[x.stream].Ops, c.Op.String()):
-		t.off++
 	default:
+		clauses := x.set.Explain(x.stream, c, x.bindings[x.stream])
+		if to := became(c, clauses); to != 0 {
+			t.off[to]++
+			return
+		}
 		t.refused++
-		for _, clause := range x.set.Explain(x.stream, c, x.bindings[x.stream]) {
+		for _, clause := range clauses {
 			if clause.After != "true" && clause.Before != "true" {
 				t.clauses[clause.Text]++
 			}
@@ -131,8 +134,10 @@ func (t *tally) print(out io.Writer, info filters.Info) {
 			fmt.Fprintf(out, "  %d sent as %s\n", t.sent[op], op)
 		}
 	}
-	if t.off > 0 {
-		fmt.Fprintf(out, "  %d not sent, since on has %s\n", t.off, strings.Join(info.Ops, ", "))
+	for op := cdc.Insert; op <= cdc.Delete; op++ {
+		if t.off[op] > 0 {
+			fmt.Fprintf(out, "  %d not sent: to this stream %s %s, and on has %s\n", t.off[op], article(op), op, strings.Join(info.Ops, ", "))
+		}
 	}
 	if t.refused > 0 {
 		fmt.Fprintf(out, "  %d not sent, since where does not match\n", t.refused)

@@ -59,9 +59,11 @@ func (t *tailCmd) Run(c *console) error {
 		}
 	}
 	out := bufio.NewWriterSize(c.stdout, tailBuffer)
-	r := &tailing{o: o, out: out, until: until, json: t.Format == "json"}
+	r := &tailing{o: o, out: out, after: after, until: until, json: t.Format == "json"}
 	r.Encoder = stream.NewEncoder(renderer{o.set}, o.log, r.frame, r.checkpoint)
-	err = o.src.Read(c.ctx, after, r)
+	// From the group's start, as a browser's replay: what can't be rendered before
+	// --after is told at the group's end, behind it.
+	err = o.src.Read(c.ctx, after.Group(), r)
 	if reason := resetReason(err); reason != "" {
 		if now, nowErr := o.src.Now(c.ctx); nowErr == nil {
 			r.reset(now, reason, t.After, err.Error())
@@ -78,6 +80,7 @@ type tailing struct {
 	*stream.Encoder
 	o     *offline
 	out   *bufio.Writer
+	after cdc.Position // what is not behind it was printed before; zero: nothing was
 	until cdc.Position // zero: never
 	json  bool
 }
@@ -105,7 +108,15 @@ func (t *tailing) past(p cdc.Position) bool {
 }
 
 func (t *tailing) frame(f *stream.Frame) error {
-	if t.past(f.Pos) {
+	switch {
+	case !t.after.IsZero() && f.Pos.Compare(t.after) <= 0:
+		return nil
+	case f.Reset():
+		// It stands at the checkpoint behind its group, and so at --until where that is the last one.
+		if !t.until.IsZero() && f.Pos.Compare(t.until) > 0 {
+			return errDone
+		}
+	case t.past(f.Pos):
 		return errDone
 	}
 	if !f.Reset() && !t.o.matches(f.Stream, f.Key, f.Tag) {

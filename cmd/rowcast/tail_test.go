@@ -128,7 +128,7 @@ func TestExplain(t *testing.T) {
 
 		code, out, stderr := command(t, "explain", "--config", file, "--at", ids[0].id, "picks")
 		if code != 0 || !strings.Contains(out, "insert of draft.picks at "+ids[0].id) || !strings.Contains(out, "false; round is 1") ||
-			!strings.Contains(out, "picks: not sent\n") || strings.Contains(out, "low") {
+			!strings.Contains(out, "picks: not sent, since where does not match\n") || strings.Contains(out, "low") {
 			t.Errorf("exit %d, %s%s", code, out, stderr)
 		}
 		code, out, stderr = command(t, "explain", "--config", file, "--at", ids[1].id, "picks")
@@ -136,11 +136,12 @@ func TestExplain(t *testing.T) {
 			t.Errorf("exit %d, %s%s", code, out, stderr)
 		}
 		code, out, stderr = command(t, "explain", "--config", file, "--at", ids[2].id, "picks")
-		if code != 0 || !strings.Contains(out, "true before, false after; round was 9 and is 0") {
+		if code != 0 || !strings.Contains(out, "true before, false after; round was 9 and is 0") ||
+			!strings.Contains(out, "picks: not sent; to this stream it is a delete, and on has insert, update\n") {
 			t.Errorf("exit %d, %s%s", code, out, stderr)
 		}
 		code, out, stderr = command(t, "explain", "--config", file, "--since", "1h", "picks")
-		if code != 0 || !strings.Contains(out, "4 changes of draft.picks\n  1 sent as insert\n") || strings.Contains(out, "high") {
+		if code != 0 || !strings.Contains(out, "4 changes of draft.picks\n  1 sent as insert\n  1 not sent: to this stream a delete, and on has insert, update\n") || strings.Contains(out, "high") {
 			t.Errorf("exit %d, %s%s", code, out, stderr)
 		}
 		code, out, stderr = command(t, "explain", "--config", file, "--at", strings.Replace(ids[0].id, "/0.0", "/7.7", 1), "picks")
@@ -148,5 +149,45 @@ func TestExplain(t *testing.T) {
 			t.Errorf("exit %d, %s%s", code, out, stderr)
 		}
 		oneLineEach(t, stderr, 1)
+	})
+}
+
+// TestTailResets: a reset that belongs to the last group, or to what --after
+// leaves out of its group, is printed as a browser would get it.
+func TestTailResets(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		exec(t, s, "CREATE TABLE draft.days (id INT PRIMARY KEY, day DATE)")
+		file := writeConfig(t, configFor(s, twoStreams+"\n[[table]]\nname = \"draft.days\"\nas = \"days\"\nwhere = \"YEAR(day) > 1990\"\n"))
+		begin := func() string {
+			i := launch(t, configFor(s, twoStreams)).ready(t)
+			return subscribe(t, i.url+"/events/picks", "").begun(t).lastID()
+		}
+		tail := func(stream, after string) []sseEvent {
+			code, out, stderr := command(t, "tail", "--config", file, "--after", after, "--until", "now", stream)
+			if code != 0 {
+				t.Errorf("exit %d, %s", code, stderr)
+			}
+			return blocks(out)
+		}
+		start := begin()
+		insertPick(t, s, 1, "a")
+		exec(t, s, "TRUNCATE draft.picks")
+		if got := tail("picks", start); len(got) != 2 || got[1].event != "reset" || !strings.Contains(got[1].data, "TRUNCATE") {
+			t.Errorf("up to the TRUNCATE came %v", got)
+		}
+		start = begin()
+		exec(t, s, "SET SESSION sql_mode = ''", "BEGIN", "INSERT INTO draft.days VALUES (1, '2026-01-01')", "INSERT INTO draft.days VALUES (2, '2026-00-00')",
+			"INSERT INTO draft.days VALUES (3, '2026-01-03')", "INSERT INTO draft.days VALUES (4, '2026-01-04')", "COMMIT")
+		all := tail("days", start)
+		if len(all) != 4 || all[3].event != "reset" {
+			t.Fatalf("of the transaction came %v", all)
+		}
+		if got := tail("days", all[1].id); !sameEvents(got, all[2:]) {
+			t.Errorf("behind its third row came %v, want %v", got, all[2:])
+		}
+		if got := tail("days", all[3].id); got[0].id != "" {
+			t.Errorf("behind the reset came %v", got)
+		}
 	})
 }
