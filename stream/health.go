@@ -67,5 +67,5 @@ func (s *Server) readyz(c echo.Context) error {
 // streams lists what can be subscribed to.
 func (s *Server) streams(c echo.Context) error {
 	catalog, _ := s.live.log.current()
-	return s.json(c, http.StatusOK, map[string]any{"streams": catalog.infos})
+	return s.json(c, http.StatusOK, map[string]any{"streams": catalog.Streams()}) // anew: columns are known once the tables were looked at
 }

@@ -161,6 +161,9 @@ func TestTailResets(t *testing.T) {
 		file := writeConfig(t, configFor(s, twoStreams+"\n[[table]]\nname = \"draft.days\"\nas = \"days\"\nwhere = \"YEAR(day) > 1990\"\n"))
 		begin := func() string {
 			i := launch(t, configFor(s, twoStreams)).ready(t)
+			if _, text := get(t, i.url+"/streams"); !strings.Contains(text, `"player"`) {
+				t.Errorf("the columns of a stream that sends all of them are not listed: %s", text)
+			}
 			return subscribe(t, i.url+"/events/picks", "").begun(t).lastID()
 		}
 		tail := func(stream, after string) []sseEvent {
