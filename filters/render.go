@@ -92,11 +92,11 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		}
 		return sc.renderBound(p, c, rows, emit)
 	}
-	return sc.send(p, c, become(rows[before] != nil, rows[after] != nil), "", nil, emit)
+	return sc.send(p, c, Become(rows[before] != nil, rows[after] != nil), "", nil, emit)
 }
 
-// become is what a change is to who sees only rows that match; 0: nothing.
-func become(before, after bool) cdc.Op {
+// Become is what a change is to who sees only rows that match; 0: nothing.
+func Become(before, after bool) cdc.Op {
 	switch {
 	case before && after:
 		return cdc.Update
@@ -185,7 +185,7 @@ func (sc *scratch) renderOthers(p *plan, c *cdc.Change, emit Emit) error {
 			match[side] = v == isTrue
 		}
 		tag := &frameTag{pred: p.pred, only: b.id}
-		if err := sc.send(p, c, become(match[before], match[after]), b.key, tag, emit); err != nil {
+		if err := sc.send(p, c, Become(match[before], match[after]), b.key, tag, emit); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -14,16 +13,9 @@ import (
 )
 
 // collect reads events until the one with the id last, and returns their ids.
-func (c *sse) collect(last string) (ids []string) { return c.follow(last, nil) }
-
-// follow connects again, where again is not nil, when it is sent away.
-func (c *sse) follow(last string, again func(after string) *sse) (ids []string) {
+func (c *sse) collect(last string) (ids []string) {
 	for {
 		b, err := c.next()
-		if err == io.EOF && again != nil {
-			c = again(c.last)
-			continue
-		}
 		if err != nil {
 			c.t.Errorf("after %d events: %v", len(ids), err)
 			return ids

@@ -151,7 +151,7 @@ Insert a pick there, or on the board, and see it at once:
 
   INSERT INTO picks (round, team, player) VALUES (1, 'Oilers', 'Jori Lahtinen');
 
-Ctrl-C ends it all and leaves nothing behind.
+Ctrl-C ends it all and removes that folder.
 `, name, s.Version(), s.Dir(), a.url(), a.url(), a.url(), s.ClientCommand(), a.conf.file)
 }
 

@@ -104,13 +104,14 @@ func (x *explaining) show(c *cdc.Change) {
 		fmt.Fprintln(x.out, "  where "+clauseText(clause))
 	}
 	op, data, err := x.verdict(c)
+	to := became(c, clauses)
 	switch {
 	case err != nil:
 		fmt.Fprintf(x.out, "%s: reset, since it can't be rendered: %v\n", info.Name, err)
-	case op == 0 && became(c, clauses) == 0:
+	case op == 0 && to == 0:
 		fmt.Fprintf(x.out, "%s: not sent, since where does not match\n", info.Name)
 	case op == 0:
-		fmt.Fprintf(x.out, "%s: not sent; to this stream it is %s %s, and on has %s\n", info.Name, article(became(c, clauses)), became(c, clauses), strings.Join(info.Ops, ", "))
+		fmt.Fprintf(x.out, "%s: not sent; to this stream it is %s %s, and on has %s\n", info.Name, article(to), to, strings.Join(info.Ops, ", "))
 	default:
 		fmt.Fprintf(x.out, "%s: sent as %s\n%s\n", info.Name, op, data)
 	}
@@ -122,15 +123,7 @@ func became(c *cdc.Change, clauses []filters.Clause) cdc.Op {
 	for _, clause := range clauses {
 		before, after = before && clause.Before == "true", after && clause.After == "true"
 	}
-	switch {
-	case before && after:
-		return cdc.Update
-	case after:
-		return cdc.Insert
-	case before:
-		return cdc.Delete
-	}
-	return 0
+	return filters.Become(before, after)
 }
 
 func article(op cdc.Op) string {

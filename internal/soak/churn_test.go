@@ -47,7 +47,7 @@ func TestChurn(t *testing.T) {
 			t.Error(w)
 		}
 		first, last := rests[0], rests[churnPhases-1]
-		if last.heap > first.heap+first.heap/4+4<<20 || last.rss > first.rss+first.rss/4+8<<20 {
+		if last.heap > first.heap+first.heap/4+1<<20 || last.rss > first.rss+first.rss/4+8<<20 {
 			t.Errorf("memory grew: heap %d, then %d bytes; resident %d, then %d bytes", first.heap, last.heap, first.rss, last.rss)
 		}
 		if last.goroutines > first.goroutines+3 || last.files > first.files+3 {
