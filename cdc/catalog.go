@@ -48,6 +48,9 @@ func (c *catalog) altered(st *statement, at Position) {
 	}
 }
 
+// same implements server.
+func (s *Source) same(t *Table) *Table { return s.tables.of(t) }
+
 // define is the definition of a table for an event of the group at at. With hint,
 // the best that is known will do.
 func (s *Source) define(ctx context.Context, schema, table string, at Position, hint bool) (*TableDef, error) {

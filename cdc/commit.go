@@ -226,8 +226,11 @@ func (r *reader) define(ctx context.Context, m *mapped, at Position) (*Table, er
 			return nil, err
 		}
 	}
-	m.defined, m.err = m.tm.table(def)
-	return m.defined, m.err
+	if m.defined, m.err = m.tm.table(def); m.err != nil {
+		return nil, m.err
+	}
+	m.defined = r.server.same(m.defined)
+	return m.defined, nil
 }
 
 // undecodable keeps an error of the data for the group's end; others are the caller's.

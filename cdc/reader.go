@@ -15,6 +15,8 @@ type server interface {
 	// define finds what the table map does not say: column names and the like,
 	// as they were at a group's start.
 	define(ctx context.Context, schema, table string, at Position, hint bool) (*TableDef, error)
+	// same is t, or a Table that says the same and is in use already.
+	same(t *Table) *Table
 	// again reads the rows of wanted tables of the group at start, which is known
 	// to be committed, and hands them to r as changes of the group at as.
 	again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error

@@ -25,6 +25,7 @@ type offline struct{}
 func (offline) define(context.Context, string, string, Position, bool) (*TableDef, error) {
 	return nil, nil
 }
+func (offline) same(t *Table) *Table         { return t }
 func (offline) altered(*statement, Position) {}
 func (offline) prepared(context.Context, string, Position) (Position, error) {
 	return Position{}, ErrPurged

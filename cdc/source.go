@@ -38,6 +38,7 @@ type Source struct {
 	uuid    string
 	status  status
 	catalog catalog
+	tables  sameTables
 
 	prepares prepares
 }

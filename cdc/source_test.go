@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -364,6 +365,38 @@ func TestUnreachable(t *testing.T) {
 
 // TestAltered: without names in the binlog, an event from before an ALTER is
 // told, not guessed; with them it is exact.
+// TestOneTable: all readings have one Table for one definition. What is kept for
+// each Table would otherwise be kept for each replay that ever was.
+func TestOneTable(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		src := source(t, s)
+		from, err := src.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables := func() (list []*Table) {
+			rec := newRecorder()
+			rec.stopAt = func(c *Change) error { list = append(list, c.Table); return nil }
+			rd := read(t, src, from, rec)
+			rd.upTo(t)
+			rd.stop()
+			<-rd.done
+			return list
+		}
+		exec(t, s, "INSERT INTO draft.picks (player) VALUES ('a')", "INSERT INTO draft.picks (player) VALUES ('b')")
+		once, again := tables(), tables()
+		if len(once) != 2 || once[0] != once[1] || !slices.Equal(once, again) {
+			t.Errorf("two readings of two rows have the tables %p and %p", once, again)
+		}
+		exec(t, s, "ALTER TABLE draft.picks MODIFY player VARCHAR(99)", "INSERT INTO draft.picks (player) VALUES ('c')")
+		if list := tables(); len(list) != 3 || list[0] == list[2] || list[2].Columns[list[2].Find("player")].Meta == once[0].Columns[once[0].Find("player")].Meta {
+			t.Errorf("behind an ALTER: %+v", list)
+		}
+	})
+}
+
 func TestAltered(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		t.Run(fmt.Sprintf("full=%v", full), func(t *testing.T) {

@@ -1,8 +1,11 @@
 package cdc
 
 import (
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
@@ -62,6 +65,32 @@ func newTable(t *Table) *Table {
 		p := makePlan(&t.Columns[i])
 		t.plans[i], t.walks[i] = p, walk{size: p.size, prefix: p.walk}
 	}
+	return t
+}
+
+// sameTables keeps each table as it was defined last. The live feed, a replay, and
+// the second reading of a large group then have one Table for one definition;
+// otherwise who keeps something for each Table would keep it for each reading.
+type sameTables struct {
+	mu     sync.Mutex
+	newest map[tableName]*Table
+}
+
+// maxSame bounds the names: tables with ever new ones may come and go.
+const maxSame = 4096
+
+// of is t, or a Table that says the same.
+func (s *sameTables) of(t *Table) *Table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := tableName{t.Schema, t.Name}
+	if old := s.newest[name]; old != nil && slices.Equal(old.Key, t.Key) && reflect.DeepEqual(old.Columns, t.Columns) {
+		return old
+	}
+	if s.newest == nil || len(s.newest) >= maxSame {
+		s.newest = map[tableName]*Table{}
+	}
+	s.newest[name] = t
 	return t
 }
 

@@ -105,15 +105,31 @@ func (r *reading) Checkpoint(p cdc.Position, _ time.Time) error {
 // changes runs do and hands what it changed in a schema to f, in binlog order.
 func changes(t testing.TB, s *throwaway.Server, schema string, do func(), f func(*cdc.Change)) {
 	t.Helper()
+	src := source(t, s)
+	from := now(t, src)
+	do()
+	replay(t, src, schema, from, now(t, src), f)
+}
+
+func source(t testing.TB, s *throwaway.Server) *cdc.Source {
+	t.Helper()
 	src, err := cdc.New(cdc.Config{Addr: s.Addr(), User: s.User(), Password: s.Password()})
 	must(t, err)
+	return src
+}
+
+func now(t testing.TB, src *cdc.Source) cdc.Position {
+	t.Helper()
+	p, err := src.Now(t.Context())
+	must(t, err)
+	return p
+}
+
+// replay hands what changed in a schema between two places to f.
+func replay(t testing.TB, src *cdc.Source, schema string, from, until cdc.Position, f func(*cdc.Change)) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	from, err := src.Now(ctx)
-	must(t, err)
-	do()
-	until, err := src.Now(ctx)
-	must(t, err)
 	if err := src.Replay(ctx, from, &reading{schema: schema, until: until, change: f}); !errors.Is(err, errDone) {
 		t.Fatalf("reading ended with %v", err)
 	}

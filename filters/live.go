@@ -96,25 +96,32 @@ func (l *liveBindings) others(shape string) []*Binding {
 // have keys that a subscription made afterwards does not have: who resumes across
 // that place would miss them, and is told.
 type shapeHistory struct {
-	mu    sync.Mutex
-	shape string
+	shape atomic.Pointer[string]
+
+	mu    sync.Mutex // guards since, and the change of both
 	since cdc.Position
 }
 
-// changed compares the shape of a plan's keys, at its first change, with the one
-// before. Replays of the time before are no change.
-func (p *plan) changed(at cdc.Position) (changed bool) {
+// changed compares the shape of a plan's keys with the one before. Replays of the
+// time before are no change. A table may come back to a definition that it had,
+// and so to a plan: every change asks.
+func (p *plan) changed(at cdc.Position) bool {
 	p.once.Do(func() {
-		v, known := p.rule.shapes.LoadOrStore(p.table.String(), &shapeHistory{shape: p.pred.shape, since: at})
-		if !known {
-			return
-		}
-		h := v.(*shapeHistory)
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.shape != p.pred.shape && at.Compare(h.since) > 0 {
-			h.shape, h.since, changed = p.pred.shape, at, true
-		}
+		h := &shapeHistory{since: at}
+		h.shape.Store(&p.pred.shape)
+		v, _ := p.rule.shapes.LoadOrStore(p.table.String(), h)
+		p.shapes = v.(*shapeHistory)
 	})
-	return changed
+	h := p.shapes
+	if *h.shape.Load() == p.pred.shape {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if *h.shape.Load() == p.pred.shape || at.Compare(h.since) <= 0 {
+		return false
+	}
+	h.shape.Store(&p.pred.shape)
+	h.since = at
+	return true
 }

@@ -14,9 +14,9 @@ import (
 // maxPlans bounds how many tables, and older versions of them, stay bound.
 const maxPlans = 1024
 
-// planCache holds what is bound to each *cdc.Table. A reader makes a new Table
-// after each ALTER and for each replay, so that it is emptied when it is full:
-// what is still in use comes back at its next change.
+// planCache holds what is bound to each *cdc.Table. There is a new one after each
+// ALTER, so that it is emptied when it is full: what is still in use comes back at
+// its next change.
 type planCache struct {
 	byTable sync.Map // *cdc.Table → []*plan
 	count   atomic.Int64
@@ -44,7 +44,9 @@ type plan struct {
 	key   []column // nil: none, or a part of it may not be sent
 	text  []column // that the template needs
 	pred  *predicate
-	once  sync.Once // the shape of its keys was compared with what came before
+
+	once   sync.Once     // finds shapes
+	shapes *shapeHistory // of pred's keys
 }
 
 // plansOf binds a table, once, to the rules that publish it.
