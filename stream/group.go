@@ -11,7 +11,7 @@ type group struct {
 }
 
 func (g *group) add(k *socket) {
-	k.group, k.index = g, len(g.socks)
+	k.group, k.index = g, int32(len(g.socks))
 	g.socks = append(g.socks, k)
 }
 
@@ -33,8 +33,15 @@ type index struct {
 // streamIndex lists the groups that have a stream: those whose binding names a
 // key by that key, the others in any.
 type streamIndex struct {
-	any   []*group
-	keyed map[string][]*group
+	any   []seat
+	keyed map[string][]seat
+}
+
+// seat is a group's place in a list, with the part that it has it for: between
+// two frames for one client all memory has gone cold, so each step to more costs.
+type seat struct {
+	group *group
+	part  *part
 }
 
 func newIndex(c *catalog) *index {
@@ -42,7 +49,7 @@ func newIndex(c *catalog) *index {
 }
 
 // list is the one list of a part's stream where its groups stand.
-func (x *index) list(p *part) []*group {
+func (x *index) list(p *part) []seat {
 	s := &x.streams[p.stream]
 	if p.key == "" {
 		return s.any
@@ -50,7 +57,7 @@ func (x *index) list(p *part) []*group {
 	return s.keyed[p.key]
 }
 
-func (x *index) setList(p *part, list []*group) {
+func (x *index) setList(p *part, list []seat) {
 	s := &x.streams[p.stream]
 	switch {
 	case p.key == "":
@@ -59,7 +66,7 @@ func (x *index) setList(p *part, list []*group) {
 		delete(s.keyed, p.key)
 	default:
 		if s.keyed == nil {
-			s.keyed = map[string][]*group{}
+			s.keyed = map[string][]seat{}
 		}
 		s.keyed[p.key] = list
 	}
@@ -76,7 +83,7 @@ func (x *index) group(sub *subscription) *group {
 		p := &sub.parts[i]
 		list := x.list(p)
 		g.at[i] = len(list)
-		x.setList(p, append(list, g))
+		x.setList(p, append(list, seat{g, p}))
 	}
 	return g
 }
@@ -90,9 +97,9 @@ func (x *index) remove(g *group) {
 		last := len(list) - 1
 		moved := list[last]
 		list[g.at[i]] = moved
-		j := slices.IndexFunc(moved.sub.parts, func(q part) bool { return q.stream == p.stream })
-		moved.at[j] = g.at[i]
-		list[last] = nil
+		j := slices.IndexFunc(moved.group.sub.parts, func(q part) bool { return q.stream == p.stream })
+		moved.group.at[j] = g.at[i]
+		list[last] = seat{}
 		x.setList(p, list[:last])
 	}
 }
@@ -101,29 +108,30 @@ func (x *index) remove(g *group) {
 // before are added to dirty.
 func (x *index) route(f *Frame, dirty []*group) []*group {
 	s := &x.streams[f.Stream]
-	for _, g := range s.any {
-		dirty = g.note(f, dirty)
+	for _, t := range s.any {
+		dirty = t.note(f, dirty)
 	}
 	if f.Reset() {
 		for _, list := range s.keyed {
-			for _, g := range list {
-				dirty = g.note(f, dirty)
+			for _, t := range list {
+				dirty = t.note(f, dirty)
 			}
 		}
 		return dirty
 	}
 	if len(s.keyed) > 0 {
-		for _, g := range s.keyed[f.Key] {
-			dirty = g.note(f, dirty)
+		for _, t := range s.keyed[f.Key] {
+			dirty = t.note(f, dirty)
 		}
 	}
 	return dirty
 }
 
-func (g *group) note(f *Frame, dirty []*group) []*group {
-	if !g.sub.wants(f) {
+func (t seat) note(f *Frame, dirty []*group) []*group {
+	if f.Tag != nil && !t.part.matches(f) {
 		return dirty
 	}
+	g := t.group
 	n := len(g.pending)
 	if n > 0 && f.Pos.Compare(g.pending[n-1].Pos) == 0 {
 		return dirty // two streams of the group were reset at one place: once is enough

@@ -19,7 +19,8 @@ type socket struct {
 	id     uint32 // in the watcher
 
 	group   *group // that serves it; nil: a goroutine does
-	index   int    // in group.socks
+	index   int32  // in group.socks
+	place   int32  // in writer.members
 	last    int64  // when something was sent, see writer.clock
 	version uint64 // Log.version of the checkpoint that the client holds; 0: it holds an event's id
 	gone    chan struct{}

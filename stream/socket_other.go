@@ -13,7 +13,8 @@ type socket struct {
 	conn    net.Conn
 	writer  *writer
 	group   *group
-	index   int
+	index   int32
+	place   int32
 	id      uint32
 	last    int64
 	version uint64

@@ -22,7 +22,7 @@ type writer struct {
 	kick chan struct{} // room for one: a client has joined, look at the log
 
 	mu      sync.Mutex
-	members int
+	members []*socket // of all groups, in no order
 	catalog *catalog
 	index   *index
 	seq     uint64 // the next frame for every member
@@ -62,7 +62,7 @@ func (w *writer) serve(ctx context.Context) {
 
 // step writes the next frames to everybody; more is false at the log's end.
 func (w *writer) step() (more bool, wake <-chan struct{}) {
-	if w.members == 0 {
+	if len(w.members) == 0 {
 		return false, w.log.wait()
 	}
 	bytes := 0
@@ -159,14 +159,30 @@ func (w *writer) write(k *socket, b []byte, sent cdc.Position) int {
 	return n
 }
 
+// add makes a client a member.
+func (w *writer) add(k *socket, sub *subscription) {
+	k.place = int32(len(w.members))
+	w.members = append(w.members, k)
+	w.index.group(sub).add(k)
+}
+
 // remove takes a member out; its group stays in the index if it is being written.
 func (w *writer) remove(k *socket) {
+	w.forget(k)
 	g := k.group
 	g.remove(k)
-	w.members--
 	if len(g.socks) == 0 && len(g.pending) == 0 {
 		w.index.remove(g)
 	}
+}
+
+// forget strikes a member off the list.
+func (w *writer) forget(k *socket) {
+	last := len(w.members) - 1
+	w.members[k.place] = w.members[last]
+	w.members[k.place].place = k.place
+	w.members[last] = nil
+	w.members = w.members[:last]
 }
 
 // expel hands a member to a goroutine, which writes rest first.
@@ -207,8 +223,8 @@ func (w *writer) rebind(c *catalog) {
 			}
 			continue
 		}
-		w.members -= len(g.socks)
 		for _, k := range g.socks {
+			w.forget(k)
 			k.group = nil
 			s := w.all.subscriber(k)
 			s.cursor = cursor{pos: w.pos, sent: w.pos}
@@ -232,14 +248,8 @@ func (w *writer) fellOut(v view) {
 
 // each calls f for every member; f may remove it.
 func (w *writer) each(f func(*socket)) {
-	groups := make([]*group, 0, len(w.index.byID))
-	for _, g := range w.index.byID {
-		groups = append(groups, g)
-	}
-	for _, g := range groups {
-		for i := len(g.socks) - 1; i >= 0; i-- {
-			f(g.socks[i])
-		}
+	for i := len(w.members) - 1; i >= 0; i-- { // backwards: what takes a leaver's place has had its turn
+		f(w.members[i])
 	}
 }
 
@@ -248,7 +258,7 @@ func (w *writer) each(f func(*socket)) {
 func (w *writer) beat(every time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.members == 0 {
+	if len(w.members) == 0 {
 		return
 	}
 	v, ok := w.log.read(w.seq)

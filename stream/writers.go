@@ -131,25 +131,24 @@ func (s *subscriber) join() (joined bool, err error) {
 		return false, errLeft
 	default:
 	}
-	if w.members == 0 {
+	if len(w.members) == 0 {
 		w.catalog, w.index = s.sub.catalog, newIndex(s.sub.catalog)
 		w.seq, w.losses, w.pos = s.seq, s.losses, s.pos
 	}
-	for w.members > 0 && w.seq < s.seq {
+	for len(w.members) > 0 && w.seq < s.seq {
 		if more, _ := w.step(); !more && w.seq < s.seq {
 			return false, nil
 		}
 	}
-	if w.members > 0 && s.seq < w.seq {
+	if len(w.members) > 0 && s.seq < w.seq {
 		if ok, err := s.reach(w); !ok || err != nil {
 			return false, err
 		}
 	}
-	if w.members == 0 && w.seq != s.seq || s.sub.catalog != w.catalog || s.pos.Compare(w.pos) > 0 {
+	if len(w.members) == 0 && w.seq != s.seq || s.sub.catalog != w.catalog || s.pos.Compare(w.pos) > 0 {
 		return false, nil
 	}
-	w.index.group(s.sub).add(s.sock)
-	w.members++
+	w.add(s.sock, s.sub)
 	s.sock.gone = nil
 	s.sock.last, s.sock.version = w.clock()-int64(time.Since(s.last)), 0
 	if v, ok := w.log.read(w.seq); ok && s.sent.Compare(v.head) == 0 {
@@ -193,9 +192,7 @@ func (s *subscriber) reach(w *writer) (bool, error) {
 func (ws *writers) drain() {
 	for _, w := range ws.list {
 		w.mu.Lock()
-		if w.members > 0 {
-			w.each(func(k *socket) { w.farewell(k) })
-		}
+		w.each(w.farewell)
 		w.mu.Unlock()
 	}
 }
@@ -227,7 +224,7 @@ func (ws *writers) cut() {
 func (ws *writers) count() (n int) {
 	for _, w := range ws.list {
 		w.mu.Lock()
-		n += w.members
+		n += len(w.members)
 		w.mu.Unlock()
 	}
 	return n
