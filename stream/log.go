@@ -136,7 +136,10 @@ func (l *Log) evict() {
 		l.chunks[drop] = chunk{}
 		drop++
 	}
-	l.chunks = l.chunks[drop:]
+	if drop > 0 {
+		l.chunks = l.chunks[drop:]
+		l.starts.passed(l.floor)
+	}
 	for len(l.files) > 1 && l.files[1].Compare(l.floor) <= 0 {
 		l.files = l.files[1:]
 	}

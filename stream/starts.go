@@ -41,6 +41,25 @@ func (s *starts) add(p cdc.Position) {
 	}
 }
 
+// passed forgets what lies below a log's floor: nobody is served from memory there.
+// It waits until that is half, so that each place is moved once at the most.
+func (s *starts) passed(floor cdc.Position) {
+	n := slices.IndexFunc(s.files, func(f fileStarts) bool { return f.file == floor.File() })
+	if n < 0 {
+		return
+	}
+	for _, f := range s.files[:n] {
+		s.count -= len(f.offsets)
+	}
+	s.files = slices.Delete(s.files, 0, n)
+	f := &s.files[0]
+	if i, _ := slices.BinarySearch(f.offsets, floor.Offset()); i > len(f.offsets)/2 && i < len(f.offsets) {
+		f.offsets = slices.Clone(f.offsets[i:])
+		f.from = f.offsets[0]
+		s.count -= i
+	}
+}
+
 // trim forgets the older half.
 func (s *starts) trim() {
 	for s.count > maxStarts/2 {

@@ -41,6 +41,19 @@ func TestStarts(t *testing.T) {
 		t.Errorf("%d places instead of 9", s.count)
 	}
 
+	s.passed(at(2, 60, fakeLineage))
+	judge(&s, 1, 51, "") // forgotten with its file
+	judge(&s, 2, 61, "invalid")
+	judge(&s, 2, 301, "ahead")
+	s.passed(at(2, 300, fakeLineage))
+	judge(&s, 2, 61, "")
+	judge(&s, 2, 300, "")
+	judge(&s, 2, 301, "ahead")
+	judge(&s, 3, 158, "invalid")
+	if s.count != 1+2 {
+		t.Errorf("%d places are held instead of 3", s.count)
+	}
+
 	var big starts
 	for i := range maxStarts + 1 {
 		big.add(at(1, 4+2*i, fakeLineage))
