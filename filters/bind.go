@@ -56,7 +56,7 @@ func (s *Set) Bind(stream int, params map[string]string) (*Binding, error) {
 	if len(r.params) == 0 || r.where == nil {
 		return nil, nil
 	}
-	b := &Binding{rule: r, values: map[string]string{}, bound: map[*predicate]*boundWhere{}}
+	b := &Binding{rule: r, values: make(map[string]string, len(r.params))}
 	var missing []string
 	for _, q := range r.params {
 		v, ok := params[q.Name]
@@ -196,7 +196,14 @@ func (b *Binding) residual(e *evaluator, p *predicate, row []sqltypes.Value) (ve
 // maxBound is how many tables or versions of them a binding stays compiled for.
 const maxBound = 4
 
+// nothingLeft is for clauses that a look-up decides: of these bindings there are
+// often very many.
+var nothingLeft = &boundWhere{}
+
 func (b *Binding) bindTo(p *predicate) *boundWhere {
+	if len(p.residual) == 0 {
+		return nothingLeft
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if bw := b.bound[p]; bw != nil {
@@ -204,8 +211,8 @@ func (b *Binding) bindTo(p *predicate) *boundWhere {
 	}
 	bw := &boundWhere{}
 	bw.residual, bw.err = p.compileAll(p.residual, b.values)
-	if len(b.bound) >= maxBound {
-		clear(b.bound)
+	if b.bound == nil || len(b.bound) >= maxBound {
+		b.bound = map[*predicate]*boundWhere{}
 	}
 	b.bound[p] = bw
 	return bw
