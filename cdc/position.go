@@ -63,15 +63,12 @@ func (p Position) change(event, row uint32) Position {
 	return p
 }
 
-// checkpoint is the position before the group that p is in.
-func (p Position) checkpoint() Position {
+// Group is the checkpoint before the group that p is in: where a reading begins
+// that shall see all of it.
+func (p Position) Group() Position {
 	p.event, p.row, p.kind = 0, 0, atCheckpoint
 	return p
 }
-
-// Group is the checkpoint before the group that p is in: where a reading begins
-// that shall see all of it.
-func (p Position) Group() Position { return p.checkpoint() }
 
 // IsZero tells whether p is no position at all.
 func (p Position) IsZero() bool { return p.file == "" }

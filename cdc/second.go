@@ -34,7 +34,7 @@ func (s *Source) scan(ctx context.Context, from, to Position, f func(p *place, e
 	p := place{file: from.file, end: uint64(from.pos)}
 	reached := func() bool {
 		cp, ok := p.checkpoint()
-		return p.known && ok && cp.Compare(to.checkpoint()) >= 0
+		return p.known && ok && cp.Compare(to.Group()) >= 0
 	}
 	return s.each(ctx, from, func(e *event) (bool, error) {
 		if _, err := p.follow(e); err != nil {

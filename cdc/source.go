@@ -272,7 +272,7 @@ func (s *Source) begun(r *reader, asked Position, live bool) error {
 		s.log.Info("reading the binlog", "position", r.cur, "server", s.Status().Version)
 		s.status.update(func(st *Status) { st.Connected, st.LastError = true, "" })
 	}
-	return r.h.Checkpoint(r.cur.checkpoint(), time.Time{})
+	return r.h.Checkpoint(r.cur.Group(), time.Time{})
 }
 
 // judge says what an error of the dump means. seen: events were read before it.

@@ -69,7 +69,12 @@ func (h *herd) churn(phase int, span time.Duration) (visits int64) {
 			m := &member{herd: h, n: n, id: h.ids[n-1], rng: rng, live: true, slow: c%8 == 7, from: fmt.Sprintf("127.0.0.%d", 2+c%100)}
 			for ctx.Err() == nil {
 				visit, leave := context.WithTimeout(ctx, between(rng, 0, either(300*time.Millisecond, 2*time.Second)))
-				err := m.connect(visit)
+				var err error
+				if c%4 == 2 { // with a parameter that nobody had before
+					err = h.follow(visit, fmt.Sprintf("/events/p?g=%d", rng.Int32()), "", m.from, false, func(*block) error { return nil })
+				} else {
+					err = m.connect(visit)
+				}
 				leave()
 				mu.Lock()
 				visits++

@@ -39,17 +39,26 @@ func (m *member) run(ctx context.Context) {
 }
 
 func (m *member) connect(ctx context.Context) error {
-	resp, err := openH1(ctx, m.i.http, "/events/b", http.Header{"Last-Event-Id": {m.id}}, m.from, m.slow)
+	return m.follow(ctx, "/events/b", m.id, m.from, m.slow, m.take)
+}
+
+// follow reads a stream, until it ends or take finds something wrong.
+func (h *herd) follow(ctx context.Context, path, id, from string, slow bool, take func(*block) error) error {
+	header := http.Header{}
+	if id != "" {
+		header.Set("Last-Event-Id", id)
+	}
+	resp, err := openH1(ctx, h.i.http, path, header, from, slow)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-		return broken(fmt.Errorf("status %d, %v: %s (last id %s)", resp.StatusCode, resp.Header, text, m.id))
+		return broken(fmt.Errorf("status %d, %v: %s (last id %s)", resp.StatusCode, resp.Header, text, id))
 	}
 	body := io.Reader(resp.Body)
-	if m.slow {
+	if slow {
 		body = &throttled{ctx: ctx, r: body, perSecond: 10_000}
 	}
 	in := sseReader{r: bufio.NewReaderSize(body, 2<<10)}
@@ -60,13 +69,13 @@ func (m *member) connect(ctx context.Context) error {
 				return broken(err)
 			}
 			if errors.Is(err, io.EOF) {
-				m.mu.Lock()
-				m.aways++
-				m.mu.Unlock()
+				h.mu.Lock()
+				h.aways++
+				h.mu.Unlock()
 			}
 			return err
 		}
-		if err := m.take(&b); err != nil {
+		if err := take(&b); err != nil {
 			return broken(err)
 		}
 	}
