@@ -4,24 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 )
 
 // catalog knows tables as information_schema describes them, for servers that do
 // not log column names (binlog_row_metadata is not FULL: the default of both).
-// The description is of now, an event is of then: it is used only where the
-// binlog between the two holds no statement that names the table. That stretch
-// is looked through once, for all readers.
+// The description is of one moment, an event of another: it is used only where
+// the binlog between the two holds no statement that names the table. A stretch
+// of binlog is looked through for that once, for all readers.
 type catalog struct {
 	mu    sync.Mutex
-	known map[tableName]*TableDef // as it is behind the last statement that named it
+	known map[tableName]knownTable
 	// [from, to) is the stretch whose statements are in seen, in binlog order.
 	from, to Position
 	seen     []seenStatement
+}
+
+// knownTable was read when the binlog ended at since. No reader has passed a
+// statement behind that which names it.
+type knownTable struct {
+	def   *TableDef
+	since Position
 }
 
 type seenStatement struct {
@@ -33,18 +42,59 @@ type seenStatement struct {
 // that within what clients replay is looked through again.
 const maxSeen = 10_000
 
-// altered is told by readers of each statement they pass.
-func (c *catalog) altered(st *statement, at Position) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	// A reader that replays passes statements that are in seen, and behind from.
-	if at.Compare(c.from) >= 0 && at.Compare(c.to) < 0 {
-		return
-	}
-	for name := range c.known {
-		if st.touches(name.schema, name.table) {
+// forget begins anew at a place: what lies between is not read by anybody.
+func (c *catalog) forget(at Position) {
+	c.known, c.seen, c.from, c.to = map[tableName]knownTable{}, nil, at, at
+}
+
+// strike forgets the tables that a statement named. Those that were read behind
+// it, before a replay came past, show what it did.
+func (c *catalog) strike(st *statement, at Position) {
+	for name, k := range c.known {
+		if at.Compare(k.since) >= 0 && st.touches(name.schema, name.table) {
 			delete(c.known, name)
 		}
+	}
+}
+
+// altered implements server: readers tell each statement that they pass.
+func (s *Source) altered(st *statement, at Position) {
+	c := &s.catalog
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.strike(st, at)
+}
+
+// following is the Source as the live reading has it. That passes every group
+// from where it began, so that nobody has to look through what it has passed.
+type following struct{ *Source }
+
+func (f following) altered(st *statement, at Position) {
+	c := &f.catalog
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.strike(st, at)
+	if !c.from.IsZero() && at.Compare(c.to) >= 0 {
+		c.see([]seenStatement{{st, at}}, at)
+	}
+}
+
+func (f following) define(ctx context.Context, schema, table string, at Position, hint bool) (*TableDef, error) {
+	c := &f.catalog
+	c.mu.Lock()
+	if !c.from.IsZero() && at.Compare(c.to) > 0 {
+		c.to = at
+	}
+	c.mu.Unlock()
+	return f.Source.define(ctx, schema, table, at, hint)
+}
+
+// see extends the stretch at its end.
+func (c *catalog) see(list []seenStatement, to Position) {
+	c.seen, c.to = append(c.seen, list...), to
+	if n := len(c.seen); n > maxSeen {
+		c.seen = slices.Clone(c.seen[n/2:])
+		c.from = c.seen[0].at
 	}
 }
 
@@ -58,42 +108,88 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	name := tableName{schema, table}
-	def := c.known[name]
-	if def != nil && (hint || c.covers(at)) {
-		return def, c.alteredSince(name, at, hint)
+	k, ok := c.known[name]
+	if ok && (hint || c.covers(at, k.since)) {
+		return k.def, c.alteredSince(name, at, hint)
 	}
 	conn, err := s.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer quit(conn)
-	if def, err = LoadTableDef(conn, s.identify(conn), schema, table); err != nil {
+	if k, err = s.standing(conn, name); err != nil {
 		if hint && errors.Is(err, ErrNoTable) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("read the columns of %s.%s: %w", schema, table, err)
 	}
 	if !hint {
-		if err := s.cover(ctx, conn, at); err != nil {
+		if err := s.cover(ctx, at, k.since); err != nil {
 			return nil, err
 		}
 	}
-	c.known[name] = def
-	return def, c.alteredSince(name, at, hint)
+	c.known[name] = k
+	return k.def, c.alteredSince(name, at, hint)
+}
+
+// standing reads a table's definition and the place in the binlog that it is of.
+// An open transaction that has used the table keeps ALTER away from it: without
+// that, a statement could be logged between the two, or be logged already and not
+// yet be seen, and columns would be given each other's names.
+func (s *Source) standing(c *client.Conn, name tableName) (k knownTable, err error) {
+	for _, q := range []string{
+		fmt.Sprintf("SET SESSION lock_wait_timeout = %d", tableWait),
+		"START TRANSACTION READ ONLY",
+		"SELECT 1 FROM " + quoteName(name.schema) + "." + quoteName(name.table) + " LIMIT 0",
+	} {
+		r, err := c.Execute(q)
+		if err != nil {
+			return k, openError(unwrapTrace(err))
+		}
+		r.Close()
+	}
+	if k.def, err = LoadTableDef(c, s.identify(c), name.schema, name.table); err != nil {
+		return k, err
+	}
+	file, pos, err := endOf(c)
+	if err != nil {
+		return k, err
+	}
+	if k.since, err = Checkpoint(file, pos, 0); err != nil {
+		return k, err
+	}
+	return k, c.Rollback()
+}
+
+// tableWait is how long a table that is being altered is waited for, in seconds;
+// then the connection is made anew.
+const tableWait = 10
+
+// openError judges why a table can't be used: for good, or for now.
+func openError(err error) error {
+	var my *mysql.MyError
+	if !errors.As(err, &my) {
+		return explain(err)
+	}
+	switch my.Code {
+	case mysql.ER_LOCK_WAIT_TIMEOUT:
+		return fmt.Errorf("a statement that alters the table is under way, or waits for a transaction to end (SHOW PROCESSLIST tells which): %w", err)
+	case mysql.ER_QUERY_INTERRUPTED, mysql.ER_SERVER_SHUTDOWN, mysql.ER_CON_COUNT_ERROR:
+		return err
+	}
+	return fmt.Errorf("%w: %s; check the name, and that the account may SELECT from it", ErrNoTable, my.Message)
 }
 
 // Remember reads the definitions of all tables that are wanted, where the binlog
-// will not describe them (binlog_row_metadata is not FULL). Called before a
-// reading from now begins, or before other tables become wanted. Without it the
-// first event of a table could come a moment before an ALTER that the server has
-// run already, and would have to be given up.
+// will not describe them (binlog_row_metadata is not FULL). Called before other
+// tables become wanted. Without it the first event of a table could come a moment
+// before an ALTER that the server has run already, and would have to be given up.
 func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) bool) error {
 	conn, err := s.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer quit(conn)
-	flavor := s.identify(conn)
 	file, pos, err := endOf(conn)
 	if err != nil {
 		return err
@@ -102,15 +198,33 @@ func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) 
 	if err != nil {
 		return err
 	}
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	return s.remember(ctx, conn, at, wants)
+}
+
+// rememberFrom is Remember for a reading from now that begins at at.
+func (s *Source) rememberFrom(ctx context.Context, at Position, wants func(schema, table []byte) bool) error {
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer quit(conn)
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	s.catalog.forget(at)
+	return s.remember(ctx, conn, at, wants)
+}
+
+// remember reads what is wanted and not known, for events from at on.
+func (s *Source) remember(ctx context.Context, conn *client.Conn, at Position, wants func(schema, table []byte) bool) error {
 	r, err := conn.Execute("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND @@global.binlog_row_metadata <> 'FULL'")
 	if err != nil {
 		return fmt.Errorf("list the tables: %w", explain(unwrapTrace(err)))
 	}
 	defer r.Close()
 	c := &s.catalog
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	found := false
+	last := at
 	for i := range r.RowNumber() {
 		schema, err := r.GetString(i, 0)
 		if err != nil {
@@ -121,26 +235,27 @@ func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) 
 			return fmt.Errorf("list the tables: %w", err)
 		}
 		name := tableName{strings.Clone(schema), strings.Clone(table)}
-		if c.known[name] != nil || !wants([]byte(schema), []byte(table)) {
+		if _, known := c.known[name]; known || !wants([]byte(schema), []byte(table)) {
 			continue
 		}
-		def, err := LoadTableDef(conn, flavor, name.schema, name.table)
+		k, err := s.standing(conn, name)
 		if errors.Is(err, ErrNoTable) {
 			continue // dropped just now
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("read the columns of %s.%s: %w", name.schema, name.table, err)
 		}
-		c.known[name], found = def, true
+		c.known[name], last = k, k.since
 	}
-	if !found {
+	if last == at {
 		return nil
 	}
-	return s.cover(ctx, conn, at)
+	return s.cover(ctx, at, last)
 }
 
-func (c *catalog) covers(at Position) bool {
-	return !c.from.IsZero() && c.from.SameHistory(at) && at.Compare(c.from) >= 0
+// covers tells whether every statement between an event and a definition is known.
+func (c *catalog) covers(at, since Position) bool {
+	return at.Compare(since) >= 0 || !c.from.IsZero() && c.from.SameHistory(at) && at.Compare(c.from) >= 0 && since.Compare(c.to) <= 0
 }
 
 // alteredSince refuses an event that was logged before a statement that named its table.
@@ -157,18 +272,11 @@ func (c *catalog) alteredSince(name tableName, at Position, hint bool) error {
 	return nil
 }
 
-// cover extends the stretch that was looked through so that it reaches from at to now.
-func (s *Source) cover(ctx context.Context, conn *client.Conn, at Position) error {
+// cover extends the stretch that was looked through so that it reaches from an
+// event to a definition's place.
+func (s *Source) cover(ctx context.Context, at, until Position) error {
 	c := &s.catalog
-	file, pos, err := endOf(conn)
-	if err != nil {
-		return err
-	}
-	now, err := Checkpoint(file, pos, 0)
-	if err != nil {
-		return err
-	}
-	if c.from.IsZero() || !c.from.SameHistory(at) || len(c.seen) > maxSeen {
+	if c.from.IsZero() || !c.from.SameHistory(at) || at.Compare(c.to) > 0 { // what lies between may be much, and nobody needs it now
 		c.seen, c.from, c.to = nil, at, at
 	}
 	if at.Compare(c.from) < 0 {
@@ -178,12 +286,15 @@ func (s *Source) cover(ctx context.Context, conn *client.Conn, at Position) erro
 		}
 		c.seen, c.from = append(older, c.seen...), at
 	}
-	if c.to.Compare(now) < 0 {
-		newer, err := s.statements(ctx, c.to, now)
+	if c.to.Compare(until) < 0 {
+		newer, err := s.statements(ctx, c.to, until)
 		if err != nil {
 			return err
 		}
-		c.seen, c.to = append(c.seen, newer...), now
+		for _, n := range newer {
+			c.strike(n.st, n.at)
+		}
+		c.see(newer, until)
 	}
 	return nil
 }

@@ -144,11 +144,6 @@ type reading struct {
 // read starts a reading and waits until it has begun.
 func read(t *testing.T, src *Source, from Position, rec *recorder) *reading {
 	t.Helper()
-	if from.IsZero() {
-		if err := src.Remember(t.Context(), rec.Wants); err != nil {
-			t.Fatal(err)
-		}
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	rd := &reading{recorder: rec, src: src, done: make(chan struct{}), stop: cancel}
 	go func() {

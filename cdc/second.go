@@ -47,6 +47,3 @@ func (s *Source) scan(ctx context.Context, from, to Position, f func(p *place, e
 		return reached(), err
 	})
 }
-
-// altered implements server.
-func (s *Source) altered(st *statement, at Position) { s.catalog.altered(st, at) }

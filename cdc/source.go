@@ -56,7 +56,7 @@ func New(cfg Config) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString()}
-	s.catalog.known = map[tableName]*TableDef{}
+	s.catalog.known = map[tableName]knownTable{}
 	s.prepares = prepares{searching: make(chan struct{}, 1), files: map[string]xaStates{}}
 	return s, nil
 }
@@ -96,6 +96,9 @@ func (e handlerError) Unwrap() error { return e.error }
 
 func (s *Source) run(ctx context.Context, from Position, h Handler, live bool) error {
 	r := newReader(guard{h}, s, from)
+	if live {
+		r.server = following{s}
+	}
 	for try := 0; ; try++ {
 		before := r.cur
 		err := s.session(ctx, r, live)
@@ -152,6 +155,11 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 		return err
 	}
 	if fromNow {
+		if err := s.rememberFrom(ctx, r.cur, r.h.Wants); err != nil {
+			quit(c)
+			r.cur = Position{}
+			return err
+		}
 		defer func() {
 			if !r.known { // nothing was read: the next try is again from its own now
 				r.cur = Position{}

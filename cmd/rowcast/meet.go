@@ -77,7 +77,7 @@ func (a *app) inspect(ctx context.Context) error {
 	for _, info := range a.set.Streams() {
 		a.fact("stream %s: %s of %s", info.Name, strings.Join(info.Ops, ", "), info.Table)
 	}
-	return a.src.Remember(ctx, a.set.Wants)
+	return nil
 }
 
 func tableNames(set *filters.Set) []string {
