@@ -92,7 +92,7 @@ func (r *reader) lose(st *statement, q query) {
 		if !seen[t] && r.h.Wants([]byte(t.schema), []byte(t.table)) {
 			seen[t] = true
 			r.group.notices = append(r.group.notices, Notice{Schema: t.schema, Table: t.table,
-				Message: fmt.Sprintf("%s; %s.%s has to be read anew", what, t.schema, t.table)})
+				Message: fmt.Sprintf("%s: %s.%s", what, t.schema, t.table)})
 		}
 	}
 }

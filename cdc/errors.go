@@ -46,6 +46,9 @@ func hint(err error) error {
 	if text := err.Error(); strings.Contains(text, "x509: ") { // the types behind it are many
 		return fmt.Errorf("%w; set [source] tls_ca to the certificate of the server's CA, and addr to a name that its own is for; tls = \"required\" checks neither", err)
 	}
+	if strings.Contains(err.Error(), "readInitialHandshake") { // go-mysql has no type for it
+		return fmt.Errorf("what answers there does not say what a MySQL or MariaDB server says first; check [source] addr: %w", err)
+	}
 	return err
 }
 
@@ -58,7 +61,7 @@ func explain(err error) error {
 	}
 	switch my.Code {
 	case mysql.ER_ACCESS_DENIED_ERROR, 1698 /* ER_ACCESS_DENIED_NO_PASSWORD_ERROR */ :
-		return fmt.Errorf("%w: %s; check [source] user and password", ErrDenied, my.Message)
+		return fmt.Errorf("%w: %s; check [source] user and password, and tls if the account demands it", ErrDenied, my.Message)
 	case mysql.ER_SPECIFIC_ACCESS_DENIED_ERROR, mysql.ER_DBACCESS_DENIED_ERROR, mysql.ER_TABLEACCESS_DENIED_ERROR:
 		return fmt.Errorf("%w: %s; `rowcast check` prints the GRANT that is missing", ErrDenied, my.Message)
 	case mysql.ER_NO_BINARY_LOGGING:

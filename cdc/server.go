@@ -33,10 +33,16 @@ func (s *Source) Connect(ctx context.Context) (*client.Conn, error) {
 		s.noTLS.Store(true) // once told is enough: each try leaves an aborted connection in the server's log
 		c, err = s.dial(ctx, nil)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("connect to the database at %s as %s: %w", s.cfg.Addr, s.cfg.User, explain(err))
+	if err == nil {
+		return c, nil
 	}
-	return c, nil
+	err = fmt.Errorf("connect to the database at %s as %s: %w", s.cfg.Addr, s.cfg.User, explain(err))
+	s.status.update(func(st *Status) {
+		if !st.Connected {
+			st.LastError = err.Error()
+		}
+	})
+	return nil, err
 }
 
 // errNoTLS: the server offers no TLS. go-mysql says so in words only.

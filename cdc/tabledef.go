@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -65,7 +66,9 @@ func LoadTableDefs(c *client.Conn, flavor Flavor, schema, table string) ([]*Tabl
 	if err != nil {
 		return nil, fmt.Errorf("load the definitions of %s.%s: %w", schema, table, err)
 	}
-	return defs, nil
+	return slices.DeleteFunc(defs, func(d *TableDef) bool { // they are in no binlog
+		return d.Schema == "performance_schema" || d.Schema == "information_schema"
+	}), nil
 }
 
 func (d *TableDef) find(name string) int {

@@ -108,6 +108,27 @@ func (p *predicate) appendKey(dst []byte, row []sqltypes.Value) (_ []byte, ok bo
 	return dst, true
 }
 
+// checkDefaults: a request that leaves a parameter out must not be refused for
+// what the config gives it. Other clauses were judged with it when they were bound.
+func (p *predicate) checkDefaults() error {
+	for i := range p.keys {
+		k := &p.keys[i]
+		for _, q := range p.where.params {
+			if q.Name != k.clause.eqParam || q.Required {
+				continue
+			}
+			if _, _, err := k.appendParam(nil, q.Default); err != nil {
+				return p.keyError(k, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *predicate) keyError(k *keyPart, err error) error {
+	return fmt.Errorf("%s: %w, which column %s (%s) is compared with", k.clause.eqParam, err, p.cols[k.col].name, p.cols[k.col].decl)
+}
+
 // bindKey is the key of a subscription.
 func (p *predicate) bindKey(values map[string]string) (string, error) {
 	dst := []byte(p.shape)
@@ -116,7 +137,7 @@ func (p *predicate) bindKey(values map[string]string) (string, error) {
 		var ok bool
 		var err error
 		if dst, ok, err = k.appendParam(dst, values[k.clause.eqParam]); err != nil {
-			return "", fmt.Errorf("%s: %w, which column %s (%s) is compared with", k.clause.eqParam, err, p.cols[k.col].name, p.cols[k.col].decl)
+			return "", p.keyError(k, err)
 		} else if !ok {
 			return p.shape + "none", nil
 		}

@@ -98,6 +98,8 @@ func TestCheckTable(t *testing.T) {
 		{Table{Data: "text", Text: "{{.team}}"}, `line 10: text: {{.team}} is written in other case in the table; did you mean "Team"?`},
 		{Table{Data: "text", Text: "{{if .id}}{{.Team}}{{end}}", Columns: []string{"id"}}, `line 10: text: {{.Team}} is not in columns; there are id`},
 		{Table{Where: "shape IS NULL AND Team LIKE 'a%' AND id IN (:a, 7)", Params: map[string]string{"a": ""}}, ``},
+		{Table{Where: "id = :a", Params: map[string]string{"a": "seven"}}, `line 10: params: the default of a: "seven" is no number, which column id (INT) is compared with`},
+		{Table{Where: "id = :a", Params: map[string]string{"a": "7"}}, ``},
 	} {
 		c.table.Name = "draft.picks"
 		set := compile(t, Options{}, c.table)

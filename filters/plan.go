@@ -186,6 +186,11 @@ func appendHead(dst []byte, op cdc.Op, t *cdc.Table) []byte {
 func (s *Set) CheckTable(i int, t *cdc.Table) []error {
 	p := &plan{rule: s.rules[i], table: t}
 	probs := p.bind()
+	if p.pred != nil && !p.rule.name.wild {
+		if err := p.pred.checkDefaults(); err != nil {
+			probs.add("params", "the default of %s", err)
+		}
+	}
 	if len(probs.errs) == 0 {
 		s.plans.saw([]*plan{p})
 	}

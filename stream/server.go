@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Server serves the streams of one Source.
@@ -37,6 +38,7 @@ type Server struct {
 	configErr   error
 	stopReading context.CancelCauseFunc // of the live reading; nil before the first
 	idle        chan struct{}           // closed when clients falls to 0 while draining
+	fullSaid    time.Time               // see warnFull
 }
 
 // NewServer makes a server; nothing runs before Run, nothing is connected.
@@ -152,12 +154,25 @@ func (s *Server) admit() error {
 	case s.draining.Load():
 		err = later{"the server is shutting down"}
 	case n > int64(s.config.MaxClients):
-		err = later{"max_clients is reached"}
+		err = later{"as many clients are connected as may be"}
+		s.warnFull()
 	default:
 		return nil
 	}
 	s.release()
 	return err
+}
+
+// fullEvery is how often it is said that clients are sent away.
+const fullEvery = 10 * time.Second
+
+func (s *Server) warnFull() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.fullSaid) >= fullEvery {
+		s.fullSaid = now
+		s.logger.Warn("clients are sent away, to come back later: as many are connected as may be; raise [stream] max_clients and the limit of open files, or start another rowcast", "clients", s.config.MaxClients)
+	}
 }
 
 func (s *Server) release() {

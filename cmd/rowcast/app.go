@@ -29,6 +29,9 @@ type app struct {
 	public net.Listener
 	admin  net.Listener // nil: none
 
+	files   uint64 // that may be open; 0: not known
+	clients int    // that may be connected
+
 	ready func(a *app)                    // called once the binlog is about to be read; may be nil
 	front func(http.Handler) http.Handler // put before the public handler; may be nil
 }
@@ -42,7 +45,12 @@ func (a *app) open() (err error) {
 	if a.src, err = cdc.New(a.conf.source(a.log)); err != nil {
 		return fmt.Errorf("%s: %w", a.conf.file, err)
 	}
-	if a.server, err = stream.NewServer(a.conf.stream(), a.src, renderer{a.set}, a.log); err != nil {
+	conf := a.conf.stream()
+	if a.files = raiseFileLimit(); a.files > 0 {
+		conf.MaxClients = min(conf.MaxClients, clientsWith(a.files))
+	}
+	a.clients = conf.MaxClients
+	if a.server, err = stream.NewServer(conf, a.src, renderer{a.set}, a.log); err != nil {
 		return fmt.Errorf("%s: %w", a.conf.file, err)
 	}
 	if a.public, err = listen("[http] listen", string(a.conf.HTTP.Listen)); err != nil {
@@ -59,6 +67,18 @@ func (a *app) open() (err error) {
 
 func (a *app) fact(format string, args ...any) { fmt.Fprintf(a.facts, format+"\n", args...) }
 
+// clientsWith leaves files for the database, the admin listener and requests
+// that are no streams: without them a full server could not even say that it is.
+func clientsWith(files uint64) int { return int(files - min(128, files/2)) }
+
+// bound says what limits the clients.
+func (a *app) bound() string {
+	if a.clients < a.conf.Stream.MaxClients {
+		return fmt.Sprintf("the limit of %d open files (ulimit -n, systemd's LimitNOFILE)", a.files)
+	}
+	return "[stream] max_clients"
+}
+
 // url is where the page is.
 func (a *app) url() string { return browserURL(a.public.Addr().String()) }
 
@@ -70,9 +90,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	a.fact("rowcast %s", version())
 	a.fact("config %s: %s", a.conf.file, count(len(a.conf.Tables), "stream"))
-	if files := raiseFileLimit(); files > 0 {
-		a.fact("open files: at most %d, and about as many clients", files)
-	}
+	a.fact("at most %d clients, by %s", a.clients, a.bound())
 	failed := make(chan error, 3) // one each for the two listeners and the work; nobody waits to send
 	handler := a.server.Handler()
 	if a.front != nil {

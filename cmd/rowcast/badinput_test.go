@@ -105,8 +105,8 @@ func TestServeWaitsForDatabase(t *testing.T) {
 			}
 			return "so far: " + i.out.String()
 		})
-		if code, text := get(t, i.url+"/readyz"); code == 200 {
-			t.Errorf("ready without a database: %s", text)
+		if code, text := get(t, i.url+"/readyz"); code == 200 || !strings.Contains(text, "connect to the database at "+s.Addr()) {
+			t.Errorf("without a database: %d %s", code, text)
 		}
 		if code, _ := get(t, i.url+"/healthz"); code != 200 {
 			t.Errorf("healthz: %d", code)

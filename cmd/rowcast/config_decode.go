@@ -35,12 +35,31 @@ func newDecoder(file, text string) (*decoder, error) {
 	if _, err := toml.Decode(text, &d.tree); err != nil {
 		var parse toml.ParseError
 		if errors.As(err, &parse) {
-			return nil, fmt.Errorf("%s:%d: %s", file, parse.Position.Line, strings.Join(strings.Fields(parse.Message), " "))
+			return nil, fmt.Errorf("%s:%d: %s", file, parse.Position.Line, explainTOML(text, parse))
 		}
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	d.lines = keyLines(text)
 	return d, nil
+}
+
+// explainTOML adds what to do, and leaves out what it says of a secret's value:
+// the message goes to logs and to /readyz.
+func explainTOML(text string, err toml.ParseError) string {
+	message := strings.Join(strings.Fields(err.Message), " ")
+	line := ""
+	if lines := strings.Split(text, "\n"); err.Position.Line >= 1 && err.Position.Line <= len(lines) {
+		line = lines[err.Position.Line-1]
+	}
+	key, _, isKey := strings.Cut(line, "=")
+	key = strings.TrimSpace(key)
+	switch {
+	case isKey && (strings.Contains(key, "password") || strings.Contains(key, "mask_key") || strings.Contains(line, "@")):
+		return key + `: its value can't be read; write strings in quotes, as "…"`
+	case strings.HasPrefix(message, "expected value but found"):
+		return message + `; write strings in quotes, as "…"`
+	}
+	return message
 }
 
 // fail notes a mistake at a key, or at its variable where that has set it.

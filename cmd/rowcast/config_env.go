@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ const envPrefix = "ROWCAST_"
 var otherVariables = []string{
 	"ROWCAST_CONFIG",    // what --config says
 	"ROWCAST_MYSQL_DIR", // where `make servers` has put MySQL
+	"ROWCAST_NGINX_DIR", // and `make browsers` nginx
 }
 
 // envName is the variable of a key: stream.max_replays is ROWCAST_STREAM_MAX_REPLAYS.
@@ -65,13 +67,15 @@ func (d *decoder) drop(key string) {
 	})
 }
 
-// fromKubernetes: a Service that is named rowcast gives every pod beside it
-// variables that begin like ours.
+var serviceVariable = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_.+)?)$`)
+
+// fromKubernetes: a Service whose name begins with rowcast gives every pod beside
+// it variables that begin like ours.
 func fromKubernetes(name string, env []string) bool {
 	if !slices.ContainsFunc(env, func(pair string) bool { return strings.HasPrefix(pair, "KUBERNETES_SERVICE_HOST=") }) {
 		return false
 	}
-	return name == "ROWCAST_PORT" || strings.HasPrefix(name, "ROWCAST_PORT_") || strings.HasPrefix(name, "ROWCAST_SERVICE_")
+	return serviceVariable.MatchString(name)
 }
 
 // setText stores a value that was written without TOML's types; lists are

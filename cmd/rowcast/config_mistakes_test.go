@@ -24,6 +24,22 @@ func TestConfigMistakes(t *testing.T) {
 			text: "[source]\naddr = 127.0.0.1:3306\n",
 			want: `c.toml:2: `,
 		},
+		"string without quotes": {
+			text: "[http]\nlisten = localhost\n",
+			want: `c.toml:2: expected value but found "localhost" instead; write strings in quotes, as "…"`,
+		},
+		"password without quotes": {
+			text: "[source]\npassword = hunter2\n",
+			want: `c.toml:2: password: its value can't be read; write strings in quotes, as "…"`,
+		},
+		"address with an account": {
+			text: "[source]\naddr = \"mysql://root:hunter2@db:3306/draft\"" + someTable,
+			want: `c.toml:2: source.addr: it holds an account; write host:port only, and give user and password by their own keys`,
+		},
+		"host with port": {
+			text: "[http]\nhosts = [\"rows.example.org:443\"]" + someTable,
+			want: `c.toml:2: http.hosts: "rows.example.org:443" is no host name; write it without scheme, port and path, as "rows.example.org"`,
+		},
 		"unknown key": {
 			text: "[source]\naddress = \"db:3306\"" + someTable,
 			want: `c.toml:2: source.address: unknown key in [source], did you mean addr?; allowed: addr, user, password, password_file, tls, tls_ca, tls_cert, tls_key, server_id`,
@@ -164,7 +180,7 @@ func TestConfigMistakes(t *testing.T) {
 		},
 		"host with scheme": {
 			text: "[http]\nhosts = [\"https://example.org\"]" + someTable,
-			want: `c.toml:2: http.hosts: "https://example.org" is no host name; write it without scheme and path, as "rows.example.org"`,
+			want: `c.toml:2: http.hosts: "https://example.org" is no host name; write it without scheme, port and path, as "rows.example.org"`,
 		},
 		"ping named reset": {
 			text: "[stream]\nping = \"reset\"" + someTable,

@@ -138,6 +138,8 @@ func (a *sourceAddr) UnmarshalText(text []byte) error {
 	}
 	host, port, err := net.SplitHostPort(s)
 	switch {
+	case strings.Contains(s, "@"): // not shown: what stands before it is often a password
+		return errors.New(`it holds an account; write host:port only, and give user and password by their own keys`)
 	case s == "" || err == nil && host == "":
 		return fmt.Errorf(`%q names no host; write host:port, as "127.0.0.1:3306", or the absolute path of a socket`, s)
 	case err != nil && strings.Contains(err.Error(), "missing port"):
@@ -203,8 +205,8 @@ type hostName string
 
 func (h *hostName) UnmarshalText(text []byte) error {
 	s := string(text)
-	if s == "" || strings.ContainsAny(s, "/ *\t\r\n") {
-		return fmt.Errorf(`%q is no host name; write it without scheme and path, as "rows.example.org"`, s)
+	if _, _, err := net.SplitHostPort(s); s == "" || err == nil || strings.ContainsAny(s, "/ *\t\r\n") {
+		return fmt.Errorf(`%q is no host name; write it without scheme, port and path, as "rows.example.org"`, s)
 	}
 	*h = hostName(s)
 	return nil

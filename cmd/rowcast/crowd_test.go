@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -52,6 +53,41 @@ history = "1MiB"
 			t.Errorf("who had stopped reading: %v", err)
 		}
 	})
+}
+
+// More clients come than files may be open: those that are connected are served,
+// the others are asked to come back, and the log says what to raise.
+func TestFewFiles(t *testing.T) {
+	s := draft(t, throwaway.MariaDB)
+	p := spawn(t, configFor(s, twoStreams), "sh", "-c", `ulimit -n 64 && exec "$@"`, "sh")
+	if want := "at most 32 clients, by the limit of 64 open files"; !strings.Contains(p.out.String(), want) {
+		t.Errorf("%q is not said at the start:\n%s", want, p.out)
+	}
+	var staying []*sseClient
+	for range 32 {
+		staying = append(staying, subscribe(t, p.url+"/events/picks", "").begun(t))
+	}
+	for range 5 {
+		resp := openStream(t, p.url+"/events/picks", "")
+		text, err := io.ReadAll(resp.Body)
+		if resp.StatusCode != http.StatusOK || err != nil || !strings.HasPrefix(string(text), "retry: ") || strings.Contains(string(text), "id:") {
+			t.Errorf("who comes too late gets %d %q, %v", resp.StatusCode, text, err)
+		}
+		resp.Body.Close()
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if code, text := get(t, p.url+path); code != http.StatusOK {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+	}
+	insertPick(t, s, 1, "for those who stayed")
+	for _, c := range staying {
+		c.wait(t, 1)
+		c.close()
+	}
+	if n := strings.Count(p.out.String(), "clients are sent away"); n != 1 {
+		t.Errorf("told %d times that clients are sent away:\n%s", n, p.out)
+	}
 }
 
 // stoppedReader subscribes, with a small window, and reads nothing.

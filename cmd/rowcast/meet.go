@@ -57,11 +57,8 @@ func (a *app) inspect(ctx context.Context) error {
 			a.log.Warn("the database could be set up better", "setting", f.What, "found", f.Found, "fix", f.Fix)
 		}
 	}
-	if len(errs) > 0 {
-		return unfit{errors.Join(errs...)}
-	}
-	verdicts, err := judgeTables(ctx, a.src, a.conf, a.set)
-	if err != nil {
+	verdicts, err := judgeTables(ctx, a.src, a.conf, a.set) // also then: a name that is misspelled looks like a missing privilege
+	if err != nil && len(errs) == 0 {
 		return err
 	}
 	for _, v := range verdicts {

@@ -19,11 +19,12 @@ type process struct {
 }
 
 // spawn starts `serve` as a process and waits until it is ready.
-func spawn(t testing.TB, config string) *process {
+func spawn(t testing.TB, config string, through ...string) *process {
 	t.Helper()
 	file := writeConfig(t, config)
 	p := &process{instance: &instance{out: &syncBuffer{}, file: file}, ended: make(chan error, 1)}
-	p.cmd = osexec.Command(os.Args[0], "serve", "--config", file)
+	args := append(through, os.Args[0], "serve", "--config", file)
+	p.cmd = osexec.Command(args[0], args[1:]...)
 	p.cmd.Env = append(os.Environ(), asMain+"=1")
 	p.cmd.Stderr = p.out
 	if err := p.cmd.Start(); err != nil {

@@ -15,7 +15,7 @@ type serveCmd struct {
 
 func (serveCmd) Help() string {
 	return `Reads the binlog and serves the streams of the config, until SIGTERM or Ctrl-C. While the database is
-away it waits, also at the start. SIGHUP, or a change of the file, reloads the [[table]] entries without
+away it waits, also at the start. SIGHUP, or a change of the file, reloads [[table]] and [values] without
 dropping a connection; a bad config changes nothing.
 
   rowcast serve --config /etc/rowcast/config.toml
