@@ -117,7 +117,7 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 		return nil, err
 	}
 	defer quit(conn)
-	if k, err = s.standing(conn, name); err != nil {
+	if k, err = s.standing(conn, name, tableWait); err != nil {
 		if hint && errors.Is(err, ErrNoTable) {
 			return nil, nil
 		}
@@ -136,9 +136,9 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 // An open transaction that has used the table keeps ALTER away from it: without
 // that, a statement could be logged between the two, or be logged already and not
 // yet be seen, and columns would be given each other's names.
-func (s *Source) standing(c *client.Conn, name tableName) (k knownTable, err error) {
+func (s *Source) standing(c *client.Conn, name tableName, wait int) (k knownTable, err error) {
 	for _, q := range []string{
-		fmt.Sprintf("SET SESSION lock_wait_timeout = %d", tableWait),
+		fmt.Sprintf("SET SESSION lock_wait_timeout = %d", wait),
 		"START TRANSACTION READ ONLY",
 		"SELECT 1 FROM " + quoteName(name.schema) + "." + quoteName(name.table) + " LIMIT 0",
 	} {
@@ -161,9 +161,14 @@ func (s *Source) standing(c *client.Conn, name tableName) (k knownTable, err err
 	return k, c.Rollback()
 }
 
-// tableWait is how long a table that is being altered is waited for, in seconds;
-// then the connection is made anew.
-const tableWait = 10
+// How long a table that is being altered is waited for, in seconds: for an event
+// of it, before the connection is made anew, and for the sake of later ones.
+const (
+	tableWait    = 10
+	rememberWait = 1
+)
+
+var errBusy = errors.New("a statement that alters or locks the table is under way, or waits for a transaction to end; SHOW PROCESSLIST tells which")
 
 // openError judges why a table can't be used: for good, or for now.
 func openError(err error) error {
@@ -173,7 +178,7 @@ func openError(err error) error {
 	}
 	switch my.Code {
 	case mysql.ER_LOCK_WAIT_TIMEOUT:
-		return fmt.Errorf("a statement that alters the table is under way, or waits for a transaction to end (SHOW PROCESSLIST tells which): %w", err)
+		return fmt.Errorf("%w (%s)", errBusy, my.Message)
 	case mysql.ER_QUERY_INTERRUPTED, mysql.ER_SERVER_SHUTDOWN, mysql.ER_CON_COUNT_ERROR:
 		return err
 	}
@@ -238,9 +243,9 @@ func (s *Source) remember(ctx context.Context, conn *client.Conn, at Position, w
 		if _, known := c.known[name]; known || !wants([]byte(schema), []byte(table)) {
 			continue
 		}
-		k, err := s.standing(conn, name)
-		if errors.Is(err, ErrNoTable) {
-			continue // dropped just now
+		k, err := s.standing(conn, name, rememberWait)
+		if errors.Is(err, ErrNoTable) || errors.Is(err, errBusy) {
+			continue // dropped just now, or its first event will have to wait
 		}
 		if err != nil {
 			return fmt.Errorf("read the columns of %s.%s: %w", name.schema, name.table, err)

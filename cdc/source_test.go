@@ -497,6 +497,37 @@ func TestAlteredWhileReading(t *testing.T) {
 	})
 }
 
+// TestTableInUse: a table that somebody has locked is waited for, at its first
+// event only, and then comes exactly.
+func TestTableInUse(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		exec(t, s, "CREATE TABLE draft.other (id INT PRIMARY KEY)")
+		locker, err := s.Conn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer locker.Close()
+		if _, err := locker.Execute("LOCK TABLES draft.picks WRITE"); err != nil {
+			t.Fatal(err)
+		}
+		rd := read(t, source(t, s), Position{}, newRecorder())
+		exec(t, s, "INSERT INTO draft.other VALUES (1)")
+		rd.upTo(t)
+		for _, q := range []string{"INSERT INTO draft.picks (player) VALUES ('a')", "ALTER TABLE draft.picks ADD COLUMN more INT", "UNLOCK TABLES", "INSERT INTO draft.picks (player, more) VALUES ('b', 1)"} {
+			if _, err := locker.Execute(q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rd.upTo(t)
+		texts := rd.texts()
+		if len(texts) != 3 || texts[0] != "insert other 1" || !strings.HasPrefix(texts[1], "notice draft.picks") || texts[2] != `insert picks 2,"b",1` {
+			t.Errorf("%q", texts)
+		}
+	})
+}
+
 // TestLagBytes: what is still to be read is told while a reading catches up.
 func TestLagBytes(t *testing.T) {
 	files := []binlogFile{{"binlog.000001", 1000}, {"binlog.000002", 500}, {"binlog.000003", 300}}
