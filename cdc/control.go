@@ -38,7 +38,10 @@ func (r *reader) statement(ctx context.Context, e *event, q query) error {
 	case "SAVEPOINT":
 		r.group.mark(savepointName(rest))
 	case "ROLLBACK TO":
-		r.group.rollbackTo(savepointName(rest))
+		if name := savepointName(rest); !r.group.rollbackTo(name) && r.direct == nil {
+			r.group.notices = append(r.group.notices, Notice{
+				Message: fmt.Sprintf("the transaction at %s goes back to a savepoint %q that it does not have", r.group.start, name)})
+		}
 	case "COMMIT":
 		return r.commit(ctx, e)
 	case "ROLLBACK":
@@ -52,7 +55,7 @@ func (r *reader) statement(ctx context.Context, e *event, q query) error {
 	return nil // XA END, RELEASE SAVEPOINT
 }
 
-func savepointName(b []byte) string { return string(bytes.Trim(bytes.TrimSpace(b), "`")) }
+func savepointName(b []byte) string { return string(bytes.Trim(bytes.TrimSpace(b), "`\"")) }
 
 // ddl handles what is no transaction control: DDL, and DML that was logged as a
 // statement, by a session's own binlog_format.
@@ -84,7 +87,7 @@ func (r *reader) lose(st *statement, q query) {
 		did = "took a table away, or put another in its place"
 	}
 	what := fmt.Sprintf("%s at %s %s", verbOf(st), r.group.start, did)
-	if st.schema != "" {
+	if st.schema != "" || st.hides {
 		r.group.notices = append(r.group.notices, Notice{Schema: st.schema, Message: what})
 	}
 	seen := map[tableName]bool{}

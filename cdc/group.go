@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"bytes"
+	"strings"
 	"time"
 )
 
@@ -68,12 +69,13 @@ func (g *group) mark(name string) {
 	g.marks = append(g.marks, savepoint{name, len(g.held), len(g.arena), g.events})
 }
 
-// rollbackTo takes back what came behind the savepoint. Servers mostly cut their
-// own cache short instead and log nothing of it.
-func (g *group) rollbackTo(name string) {
+// rollbackTo takes back what came behind the savepoint; false: there is none of
+// that name. Servers mostly cut their own cache short instead and log nothing of
+// it. They compare names without regard to case, and log each as it was written.
+func (g *group) rollbackTo(name string) bool {
 	for i := len(g.marks) - 1; i >= 0; i-- {
 		m := g.marks[i]
-		if m.name != name {
+		if !strings.EqualFold(m.name, name) {
 			continue
 		}
 		g.undone = append(g.undone, span{m.events, g.events})
@@ -82,8 +84,9 @@ func (g *group) rollbackTo(name string) {
 			g.held, g.arena = g.held[:m.held], g.arena[:m.arena]
 		}
 		g.marks = g.marks[:i+1]
-		return
+		return true
 	}
+	return false
 }
 
 // prepared is an XA transaction between its XA PREPARE and its XA COMMIT: its

@@ -88,7 +88,7 @@ func wantNames(want string) (names []tableName) {
 }
 
 func wantFlags(want string) (flags string) {
-	for _, f := range []string{"loses ", "alters ", "opens "} {
+	for _, f := range []string{"loses ", "hides ", "alters ", "opens "} {
 		if strings.HasPrefix(want[len(flags):], f) {
 			flags += f
 		}

@@ -61,6 +61,7 @@ type statement struct {
 	tables []tableName
 	schema string // DROP DATABASE and the like
 	loses  bool   // it changes rows without logging them
+	hides  bool   // and does not say of which tables
 	alters bool   // it may change the columns of tables
 	opens  bool   // CREATE TABLE … START TRANSACTION: the rows of CREATE … SELECT follow
 }
@@ -130,6 +131,10 @@ func parseStatement(schema string, query []byte) *statement {
 		case t.kind == tokenIdent || t.kind == tokenQuoted:
 			if t.kind == tokenIdent {
 				word := strings.ToUpper(t.text)
+				if word == "FOR" && st.is("SET", "STATEMENT") { // MariaDB: variables for the statement that follows
+					st.words, st.tables, prev, t = nil, nil, token{}, token{}
+					break
+				}
 				st.words = append(st.words, word)
 				if last.kind != tokenDot && keywords[word] {
 					break
@@ -147,31 +152,71 @@ func parseStatement(schema string, query []byte) *statement {
 	if n := len(st.tables); n > 0 && (st.is("DROP", "DATABASE") || st.is("DROP", "SCHEMA")) {
 		st.schema = st.tables[n-1].table
 	}
-	st.loses, st.alters = st.losesRows(), st.altersTables()
+	st.loses, st.hides = st.losesRows()
+	st.alters = st.altersTables()
 	n := len(st.words)
 	st.opens = st.is("CREATE") && n > 2 && st.words[n-2] == "START" && st.words[n-1] == "TRANSACTION"
 	return st
 }
 
-// losesRows: rows of the named tables change, and no rows event says so.
-func (st *statement) losesRows() bool {
+// losesRows: rows change, and no rows event says so; of the named tables, or of
+// any. What is not known to be harmless is taken for the worst.
+func (st *statement) losesRows() (loses, hides bool) {
 	if len(st.words) == 0 {
-		return false
+		return false, false
+	}
+	second := ""
+	if len(st.words) > 1 {
+		second = st.words[1]
 	}
 	switch st.words[0] {
-	case "TRUNCATE", "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "IMPORT":
-		return true
+	case "GRANT", "REVOKE", "SET", "FLUSH", "OPTIMIZE", "REPAIR", "CHECK", "CACHE", "INSTALL", "UNINSTALL", "XA", "USE":
+		return false, false
+	case "TRUNCATE", "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "IMPORT":
+		return true, false
+	case "ANALYZE": // of a table; in MariaDB also of a statement, which it runs
+		switch second {
+		case "TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG":
+			return false, false
+		}
+		return true, false
 	case "RENAME":
-		return st.is("RENAME", "TABLE") || st.is("RENAME", "TABLES")
+		return second != "USER", false
 	case "DROP":
-		return (st.is("DROP", "TABLE") || st.is("DROP", "TABLES") || st.schema != "")
+		return second == "TABLE" || second == "TABLES" || st.schema != "", false
 	case "CREATE":
-		return st.is("CREATE", "OR", "REPLACE", "TABLE")
+		return st.is("CREATE", "OR", "REPLACE", "TABLE") || st.fills(), false
 	case "ALTER":
-		return st.has("EXCHANGE") || st.has("TABLESPACE") || st.has("RENAME") && st.renames() ||
-			st.has("PARTITION") && (st.has("DROP") || st.has("TRUNCATE"))
+		return second == "IGNORE" || st.has("EXCHANGE") || st.has("TABLESPACE") || st.has("RENAME") && st.renames() ||
+			st.has("PARTITION") && (st.has("DROP") || st.has("TRUNCATE")) ||
+			st.follows("CONVERT", "PARTITION") || st.follows("CONVERT", "TABLE"), false
+	}
+	return true, true // SELECT f(), DO f(), and what no server had when this was written
+}
+
+// follows tells whether a word stands right behind another.
+func (st *statement) follows(first, second string) bool {
+	for i, w := range st.words[1:] {
+		if w == second && st.words[i] == first {
+			return true
+		}
 	}
 	return false
+}
+
+// fills: CREATE TABLE … SELECT, TABLE or VALUES as it was written. With its rows
+// logged, servers leave that part out.
+func (st *statement) fills() bool {
+	if second := st.words[min(1, len(st.words)-1)]; second != "TABLE" {
+		return false
+	}
+	tables := 0
+	for _, w := range st.words {
+		if w == "TABLE" {
+			tables++
+		}
+	}
+	return st.has("SELECT") || st.follows("VALUES", "ROW") || tables > 1
 }
 
 // altersTables: a table's columns, or which table a name means, are not what they were.
