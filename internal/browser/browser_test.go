@@ -22,6 +22,11 @@ func TestExamples(t *testing.T) {
 	script(t, "examples.mjs", newStage(t, ""))
 }
 
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	script(t, "mistakes.mjs", newStage(t, ""))
+}
+
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	script(t, "cors.mjs", newStage(t, "cors_origins = [\"$CONTROL\"]"))

@@ -44,7 +44,7 @@ export interface Reset {
  * - `reconnecting`: the connection was lost; what is missed will come
  * - `stale`: connected, but the server's pings stay away; connects anew (needs `ping` in rowcast's config)
  * - `reset`: changes arrive, but some were lost. Ends with the promise of `load` or `onReset`, else with the next change
- * - `closed`: for good, by close() or since the server refused; the detail says why
+ * - `closed`: for good, by close() or since the server refused; the detail says why, and so does the console
  */
 export type State = "connecting" | "open" | "reconnecting" | "stale" | "reset" | "closed";
 

@@ -76,6 +76,13 @@ class Subscription {
 
   // --- what the page hears
 
+  /** Ends for good. The console says why as well: a page with a mistyped name seldom looks at details. */
+  #refuse(detail) {
+    if (this.#wire === "closed") return;
+    console.error("rowcast: closed: " + detail);
+    this.close(detail);
+  }
+
   #show() {
     const state = this.#wire !== "open" ? this.#wire : this.#phase || "open";
     if (state !== this.#shown) this.#call(this.#options.onState, (this.#shown = state), this.#detail);
@@ -185,7 +192,7 @@ class Subscription {
       } catch (error) {
         if (error instanceof Refused) {
           this.#tell({ refused: error.message });
-          return this.close(error.message);
+          return this.#refuse(error.message);
         }
         probe = true;
       }
@@ -310,7 +317,7 @@ class Subscription {
     if (message.hello) return this.#tell({ state: this.#wire });
     this.#heard = true;
     if (this.#leading) return; // what the leader before still said: this tab's own connection brings it
-    if (message.refused) return this.close(message.refused);
+    if (message.refused) return this.#refuse(message.refused);
     if (message.state) {
       this.#wire = message.state;
       this.#show();
@@ -335,7 +342,7 @@ class Subscription {
         events = await this.#poll(events ? "0s" : "1s", signal);
         tries = 0;
       } catch (error) {
-        if (error instanceof Refused) return this.close(error.message);
+        if (error instanceof Refused) return this.#refuse(error.message);
         events = 0;
         await sleep(backoff(tries++), signal);
       }

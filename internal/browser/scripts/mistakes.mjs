@@ -1,0 +1,48 @@
+// What the author of a page gets wrong, and what the console says.
+import { assert, becomes, open, scene, until } from "./stage.mjs";
+import { blank, got, subscribe, watch } from "./watch.mjs";
+
+const refusal = /^rowcast: closed: there is no stream "piks"; did you mean "picks"\?/;
+
+const closed = (page) => until("its end", () => page.evaluate(() => sub.state === "closed"));
+
+scene("a stream that is not there: the console says why, once", async () => {
+  // From now on; by EventSource, which does not tell why; by long poll.
+  for (const options of [{}, { after: "binlog.000001/4~00000000" }, { poll: true }, { share: false }]) {
+    const page = await subscribe(await blank(await open()), "piks", options);
+    await closed(page);
+    assert.equal(page.wrong.length, 1, page.wrong.join("\n"));
+    assert.match(page.wrong[0], refusal);
+    assert.equal("rowcast: closed: " + (await got(page, "details")).at(-1), page.wrong[0]);
+  }
+});
+
+scene("a parameter that is missing", async () => {
+  const page = await subscribe(await blank(await open()), "round");
+  await closed(page);
+  assert.deepEqual(page.wrong, ["rowcast: closed: stream round needs the parameter round, as in ?round=…"]);
+});
+
+scene("each tab that shares a connection is told", async () => {
+  const context = await open();
+  let asked = 0, answer;
+  const all = new Promise((done) => (answer = done));
+  await context.route("**/events?**", async (route) => (asked++, await all, route.continue()));
+  const pages = [];
+  for (let i = 0; i < 3; i++) pages.push(await subscribe(await blank(context), "piks"));
+  await until("a question", () => asked > 0);
+  assert.equal(asked, 1, "one of them asks for all");
+  answer();
+  for (const page of pages) {
+    await closed(page);
+    assert.equal(page.wrong.length, 1, page.wrong.join("\n"));
+    assert.match(page.wrong[0], refusal);
+  }
+});
+
+scene("what the page closes itself is no mistake", async () => {
+  const page = await watch(await blank(await open()));
+  await page.evaluate(() => sub.close());
+  await becomes("the state", "closed", async () => (await got(page, "states")).at(-1));
+  assert.deepEqual(page.wrong, []);
+});
