@@ -108,7 +108,7 @@ export interface CollectionChange<R extends Row> {
   old?: R;
 }
 
-/** The rows of one stream with `data = "change"`, by primary key. Add "delete" to its `on`. */
+/** The rows of one stream (not of several) with `data = "change"`, by primary key. Add "delete" to its `on`. */
 export class Collection<R extends Row = Row> extends Map<unknown, R> {
   addEventListener(type: "change", listener: (event: CustomEvent<CollectionChange<R>>) => void): void;
   removeEventListener(type: "change", listener: (event: CustomEvent<CollectionChange<R>>) => void): void;

@@ -364,6 +364,7 @@ export class Collection extends Map {
 
   constructor(stream, { key, load, ...options } = {}) {
     super();
+    if ([stream].flat().length !== 1) throw new TypeError("rowcast: a collection holds the rows of one stream; make one for each of " + [stream].flat().join(", "));
     this.#key = key;
     this.#load = load;
     this.#subscription = subscribe(stream, {

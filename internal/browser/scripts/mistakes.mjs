@@ -46,3 +46,19 @@ scene("what the page closes itself is no mistake", async () => {
   await becomes("the state", "closed", async () => (await got(page, "states")).at(-1));
   assert.deepEqual(page.wrong, []);
 });
+
+scene("a collection holds one stream: two tables' rows would overwrite each other", async () => {
+  const page = await blank(await open());
+  const said = await page.evaluate(async () => {
+    const { collection } = await import("/rowcast.js");
+    const made = (streams) => {
+      try {
+        return collection(streams).close();
+      } catch (error) {
+        return String(error);
+      }
+    };
+    return [made(["picks", "teams"]), made(["picks"]) ?? "made"];
+  });
+  assert.deepEqual(said, ["TypeError: rowcast: a collection holds the rows of one stream; make one for each of picks, teams", "made"]);
+});
