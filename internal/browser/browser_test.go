@@ -24,7 +24,12 @@ func TestExamples(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	t.Parallel()
-	script(t, "mistakes.mjs", newStage(t, ""))
+	script(t, "mistakes.mjs", newStage(t, "", `
+[[table]]
+name = "draft.picks"
+as = "keyless"
+columns = ["team", "player"]
+`))
 }
 
 func TestCrossOrigin(t *testing.T) {

@@ -92,7 +92,11 @@ export interface Subscription {
 export function subscribe<C = Change>(streams: string | string[], options?: Options<C>): Subscription;
 
 export interface CollectionOptions<R extends Row> extends Omit<Options<Change<R>>, "load"> {
-  /** The column or columns of the primary key, or a function of the row. Default: the change's key; "id" for loaded rows. */
+  /**
+   * The column or columns of the primary key, or a function of the row. Default:
+   * the change's key; "id" for loaded rows. A change without one is reported and
+   * left out, a load that brings a row without one has failed.
+   */
   key?: string | string[] | ((row: R) => unknown);
   /** Fetches all rows, at the start and after each reset. Without it the collection begins empty. */
   load?(): Promise<R[]>;

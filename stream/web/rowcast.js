@@ -389,15 +389,20 @@ export class Collection extends Map {
   }
 
   async #fill() {
-    const rows = (await this.#load?.()) ?? [];
+    const rows = [...((await this.#load?.()) ?? [])].map((row) => [this.#keyOf(row), row]);
     this.clear();
-    for (const row of rows) this.set(this.#keyOf(row), row);
+    for (const [key, row] of rows) this.set(key, row);
     this.#tell({ op: "load" });
   }
 
   #keyOf(row, key) {
-    if (typeof this.#key === "function") return this.#key(row);
-    const values = this.#key ? [this.#key].flat().map((name) => (key?.[name] !== undefined ? key : row)[name]) : Object.values(key ?? { id: row.id });
+    const all = key ? { ...row, ...key } : row ?? {}; // binlog_row_image = MINIMAL leaves the key out of rows
+    const by = this.#key ?? Object.keys(key ?? { id: 0 });
+    const values = typeof by === "function" ? [by(all)] : [by].flat().map((name) => all[name]);
+    if (!values.length || values.some((value) => value == null)) {
+      const none = typeof by === "function" ? "the function key gives none for" : `no ${[by].flat().join(", ")} in`;
+      throw new TypeError(`rowcast: a row without a key: ${none} {${Object.keys(all).join(", ")}}; name the columns of the primary key in the collection's option key`);
+    }
     return values.length === 1 ? values[0] : JSON.stringify(values);
   }
 

@@ -110,3 +110,21 @@ scene("a collection loads, holds changes meanwhile, and loads anew after a reset
   await page.evaluate(() => picks.close());
   assert.equal(page.wrong.filter((w) => !w.includes("the first load fails")).length, 0);
 });
+
+scene("collections by key, by column and by function, where changes leave columns out", async () => {
+  await sql("TRUNCATE draft.picks", "INSERT INTO draft.picks (id, team, player) VALUES (1, 'Oilers', 'Old')");
+  const page = await blank(await open());
+  await page.evaluate(async () => {
+    const { collection } = await import("/rowcast.js");
+    const load = async () => [{ id: 1, round: 1, team: "Oilers", player: "Old" }];
+    window.all = [undefined, "id", (row) => row.id].map((key) => collection("picks", { key, load }));
+  });
+  const rows = () => page.evaluate(() => all.map((c) => [...c].map(([key, { team, player }]) => [key, team, player].join(" "))));
+  const each = (...lines) => [lines, lines, lines];
+  await until("the connections", () => page.evaluate(() => all.every((c) => c.state === "open")));
+  await sql("SET SESSION binlog_row_image = MINIMAL", "UPDATE draft.picks SET player = 'New' WHERE id = 1", "UPDATE draft.picks SET id = 2 WHERE id = 1");
+  await becomes("the row", each("2 Oilers New"), rows);
+  await sql("DELETE FROM draft.picks WHERE id = 2", "SET SESSION binlog_row_image = FULL");
+  await becomes("nothing", each(), rows);
+  assert.deepEqual(page.wrong, []);
+});

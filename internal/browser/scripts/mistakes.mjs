@@ -1,5 +1,5 @@
 // What the author of a page gets wrong, and what the console says.
-import { assert, becomes, open, scene, until } from "./stage.mjs";
+import { assert, becomes, insert, open, scene, until } from "./stage.mjs";
 import { blank, got, subscribe, watch } from "./watch.mjs";
 
 const refusal = /^rowcast: closed: there is no stream "piks"; did you mean "picks"\?/;
@@ -61,4 +61,41 @@ scene("a collection holds one stream: two tables' rows would overwrite each othe
     return [made(["picks", "teams"]), made(["picks"]) ?? "made"];
   });
   assert.deepEqual(said, ["TypeError: rowcast: a collection holds the rows of one stream; make one for each of picks, teams", "made"]);
+});
+
+/** A collection, kept as window.rows, whose load brings window.loaded, if there is any; key is a column. */
+async function collect(stream, { loaded, key } = {}) {
+  const page = await blank(await open());
+  await page.evaluate(async ([stream, loaded, key]) => {
+    const { collection } = await import("/rowcast.js");
+    window.loaded = loaded;
+    window.rows = collection(stream, {
+      ...(loaded && { load: async () => window.loaded }),
+      ...(key && { key: (row) => row[key] }),
+    });
+  }, [stream, loaded, key]);
+  return page;
+}
+
+const kept = (page) => page.evaluate(() => [[...rows.keys()], rows.state]);
+const keyless = (why) => `TypeError: rowcast: a row without a key: ${why}; name the columns of the primary key in the collection's option key`;
+
+scene("a change without a key is reported, and left out", async () => {
+  const plain = await collect("keyless"), wrong = await collect("keyless", { key: "Player" }), right = await collect("keyless", { key: "player" });
+  for (const page of [plain, wrong, right]) await becomes("the state", [[], "open"], () => kept(page));
+  await insert("Anna");
+  await becomes("the key", [["Anna"], "open"], () => kept(right));
+  await becomes("the report", [keyless("no id in {team, player}")], () => plain.wrong);
+  await becomes("the report", [keyless("the function key gives none for {team, player}")], () => wrong.wrong);
+  for (const page of [plain, wrong]) assert.deepEqual(await kept(page), [[], "open"]);
+  assert.deepEqual(right.wrong, []);
+});
+
+scene("a load that brings a row without a key has failed", async () => {
+  const page = await collect("picks", { loaded: [{ id: 1, player: "Anna" }, { ID: 2, player: "Bert" }] });
+  await until("the report", () => page.wrong.length > 0);
+  assert.equal(page.wrong[0], keyless("no id in {ID, player}"));
+  assert.deepEqual(await kept(page), [[], "connecting"]);
+  await page.evaluate(() => (loaded[1].id = 2));
+  await becomes("both", [[1, 2], "open"], () => kept(page));
 });
