@@ -48,6 +48,7 @@ export interface Reset {
  */
 export type State = "connecting" | "open" | "reconnecting" | "stale" | "reset" | "closed";
 
+/** Names that are not among these are told in the console. */
 export interface Options<C = Change> {
   /** Bind values of the streams' `where`. */
   params?: Record<string, string | number>;

@@ -353,8 +353,21 @@ class Subscription {
   }
 }
 
+const known = ["params", "base", "after", "resume", "share", "withCredentials", "events", "ping", "poll",
+  "load", "onChange", "onReset", "onState"];
+
+/** Says in the console which options there are: onchange would be waited for in vain. */
+function check(options, names) {
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue;
+    const near = names.find((n) => n.toLowerCase() === name.toLowerCase());
+    console.warn(`rowcast: there is no option ${name}; ` + (near ? `did you mean ${near}?` : "there are " + names.join(", ")));
+  }
+}
+
 /** Subscribes to one stream or several; see rowcast.d.ts. */
 export function subscribe(streams, options = {}) {
+  check(options, known);
   return new Subscription(streams, options);
 }
 
@@ -365,9 +378,10 @@ export class Collection extends Map {
   constructor(stream, { key, load, ...options } = {}) {
     super();
     if ([stream].flat().length !== 1) throw new TypeError("rowcast: a collection holds the rows of one stream; make one for each of " + [stream].flat().join(", "));
+    check(options, ["key", ...known]);
     this.#key = key;
     this.#load = load;
-    this.#subscription = subscribe(stream, {
+    this.#subscription = new Subscription(stream, {
       resume: false, // the rows are gone with the page; the load below starts afresh
       ...options,
       load: () => this.#fill(),

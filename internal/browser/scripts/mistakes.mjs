@@ -47,6 +47,30 @@ scene("what the page closes itself is no mistake", async () => {
   assert.deepEqual(page.wrong, []);
 });
 
+scene("an option that there is not: the console says which there are", async () => {
+  const page = await blank(await open());
+  const warned = [];
+  page.on("console", (m) => m.type() === "warning" && warned.push(m.text()));
+  const types = await page.evaluate(async () => {
+    const { subscribe, collection } = await import("/rowcast.js");
+    subscribe("picks", { onchange() {} }).close();
+    subscribe("picks", { key: "id" }).close();
+    collection("picks", { Key: "id" }).close();
+    collection("picks", { keys: "id" }).close();
+    return (await fetch("/rowcast.d.ts")).text();
+  });
+  const names = [...types.match(/interface Options<.*?\n}/s)[0].matchAll(/^  (\w+)\?/gm)].map((m) => m[1]);
+  assert.ok(names.includes("onChange"), names.join());
+  const all = names.join(", ");
+  assert.deepEqual(warned, [
+    "rowcast: there is no option onchange; did you mean onChange?",
+    `rowcast: there is no option key; there are ${all}`,
+    "rowcast: there is no option Key; did you mean key?",
+    `rowcast: there is no option keys; there are key, ${all}`,
+  ]);
+  assert.deepEqual(page.wrong, []);
+});
+
 scene("a collection holds one stream: two tables' rows would overwrite each other", async () => {
   const page = await blank(await open());
   const said = await page.evaluate(async () => {
