@@ -484,7 +484,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	if resp, body := s.get(t, "/streams"); resp.StatusCode != 200 || !strings.Contains(body, `{"name":"drafts","table":"db.drafts?"`) {
 		t.Errorf("streams: %s", body)
 	}
-	for _, path := range []string{"/", "/rowcast.js"} {
+	for _, path := range []string{"/", "/rowcast.js", "/examples"} { // the last by way of /examples/
 		if resp, _ := s.get(t, path); resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s: %s", path, resp.Status)
 		}

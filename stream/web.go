@@ -35,12 +35,24 @@ func (s *Server) pages(e *echo.Echo) {
 		dir, base := path.Split(name)
 		if base == "index.html" {
 			name = dir
+			if dir != "" {
+				lookAt(e, "/"+strings.TrimSuffix(dir, "/"), folder(path.Base(dir)+"/"))
+			}
 		}
 		lookAt(e, "/"+name, page(base, b))
 		return nil
 	})
 	if err != nil {
 		panic(err) // the files are part of the program
+	}
+}
+
+// folder leads to the same address with a slash behind it, as seen from there:
+// a proxy may serve it below a path that is not known here.
+func folder(name string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set("Cache-Control", "no-cache")
+		return c.Redirect(http.StatusPermanentRedirect, name)
 	}
 }
 

@@ -22,10 +22,16 @@ scene("ten lines of HTML", async () => {
 });
 
 scene("the index leads to all of them", async () => {
-  const page = await example("");
+  const page = await visit(await open(), `${stage.rowcast}examples`); // as people type it
+  assert.equal(page.url(), `${stage.rowcast}examples/`);
   const links = await page.locator("li a").evaluateAll((all) => all.map((a) => a.getAttribute("href")));
   assert.deepEqual(links, ["plain.html", "list.html", "badge.html", "table.html"]);
   for (const link of links) assert.equal((await page.request.get(`${stage.rowcast}examples/${link}`)).status(), 200);
+  for (const path of ["", "examples/", ...links.map((link) => `examples/${link}`)]) { // else browsers ask for /favicon.ico, in vain
+    await page.goto(stage.rowcast + path);
+    assert.match(await page.locator("head link[rel=icon]").getAttribute("href"), /^data:/, path);
+  }
+  assert.deepEqual(page.wrong, []);
 });
 
 scene("the live list: disconnect, connect, states", async () => {

@@ -19,6 +19,8 @@ for (const path of ["", "under/"]) {
     await ready();
     await until("the change", async () => (await list(page)).join().includes("While It Was Dead"));
     assert.equal((await list(page)).length, 2);
+    await page.goto(`${stage.proxy}${path}examples`);
+    assert.equal(page.url(), `${stage.proxy}${path}examples/`);
     assert.deepEqual(page.wrong, []);
   });
 }
