@@ -63,7 +63,7 @@ func testNames(t testing.TB) map[string]bool {
 // What the HTML of the README takes from the client module is there.
 func TestDocsModule(t *testing.T) {
 	types := document(t, root+"stream/web/rowcast.d.ts")
-	imports, options := 0, regexp.MustCompile(`(?m)(?:^ +|\{ )(on[A-Z]\w+|load): `)
+	imports, options := 0, regexp.MustCompile(`(?m)(?:^ +|\{ )(on[A-Z]\w+|load|params): `)
 	for _, s := range chosen(t, "html") {
 		m := regexp.MustCompile(`import \{ ([^}]*) \} from`).FindStringSubmatch(s.text)
 		if m == nil {
@@ -75,7 +75,7 @@ func TestDocsModule(t *testing.T) {
 			}
 		}
 		for _, option := range options.FindAllStringSubmatch(s.text, -1) {
-			if !strings.Contains(types, "  "+option[1]+"?(") {
+			if !regexp.MustCompile(`  ` + option[1] + `\?[(:]`).MatchString(types) {
 				t.Errorf("%s:%d: rowcast.js has no option %s", s.file, s.line, option[1])
 			}
 		}

@@ -101,7 +101,7 @@ ${names.map((n) => `  source.${plain ? "onmessage = " : `addEventListener(${JSON
   subscribe(${JSON.stringify(stream.name)}, {
 ${lines}    onChange: (change) => console.log(change.op, change.key, change.row),
     onReset: (reset) => console.warn(reset.message), // fetch the data anew
-    onState: (state) => console.log(state),
+    onState: (state, detail) => console.log(state, detail),
   });
 </script>`;
     case "collection":
