@@ -17,10 +17,9 @@ import (
 )
 
 const (
-	// serverHeartbeat is how often a server with nothing to send says that it is
-	// there; a dump that hears nothing for readTimeout is dead.
-	serverHeartbeat = 5 * time.Second
-	readTimeout     = 20 * time.Second
+	// readTimeout is how long a dump may hear nothing. A server with nothing to send
+	// is asked to say so in a quarter of it.
+	readTimeout = 20 * time.Second
 	// readBuffer holds what the server sends in one go; most events are then
 	// looked at where they lie, without a copy.
 	readBuffer = 256 << 10
@@ -51,7 +50,8 @@ type dump struct {
 	raw      net.Conn
 	r        *bufio.Reader
 	stop     func() bool // ends the watch on the context
-	over     bool        // the server ended it, or the network did
+	patience time.Duration
+	over     bool // the server ended it, or the network did
 	seq      uint8
 	checksum bool
 	pending  int // bytes of the last packet still in r
@@ -59,29 +59,32 @@ type dump struct {
 }
 
 // openDump starts a dump at file/pos. c becomes the dump's, also on error.
-func openDump(ctx context.Context, c *client.Conn, flavor Flavor, id uint32, uuid, file string, pos uint32) (*dump, error) {
-	d := &dump{conn: c, raw: c.Conn.Conn}
+func openDump(ctx context.Context, c *client.Conn, flavor Flavor, id uint32, uuid, file string, pos uint32, patience time.Duration) (*dump, error) {
+	d := &dump{conn: c, raw: c.Conn.Conn, patience: patience}
 	d.stop = context.AfterFunc(ctx, func() { d.raw.Close() })
 	if err := d.request(flavor, id, uuid, file, pos); err != nil {
 		d.close()
 		return nil, fmt.Errorf("ask for the binlog from %s/%d: %w", file, pos, explain(unwrapTrace(err)))
 	}
-	d.r = bufio.NewReaderSize(patient{d.raw}, readBuffer)
+	d.r = bufio.NewReaderSize(patient{d.raw, patience}, readBuffer)
 	return d, nil
 }
 
 // patient gives each read its own deadline: a slow network is not a dead one.
-type patient struct{ net.Conn }
+type patient struct {
+	net.Conn
+	patience time.Duration
+}
 
 func (c patient) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
 }
 
 func (d *dump) request(flavor Flavor, id uint32, uuid, file string, pos uint32) error {
-	beat := serverHeartbeat.Nanoseconds()
+	beat := (d.patience / 4).Nanoseconds()
 	set := []string{
 		"SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
 		fmt.Sprintf("SET @master_heartbeat_period = %d, @source_heartbeat_period = %d", beat, beat),
@@ -140,6 +143,9 @@ func (d *dump) close() (unknown bool) {
 // next reads one event. Errors of the server are *mysql.MyError.
 func (d *dump) next(e *event) error {
 	p, err := d.packet()
+	if err == errSilent {
+		return err
+	}
 	if err != nil {
 		d.over = true
 		return err
@@ -160,6 +166,9 @@ func (d *dump) next(e *event) error {
 	return fmt.Errorf("%w: a packet begins with byte %#x", ErrCorrupt, p[0])
 }
 
+// errSilent: nothing came for readTimeout, between two packets. Reading can go on.
+var errSilent = errors.New("the database said nothing for too long, though it was asked for heartbeats")
+
 // packet returns the next protocol packet; parts of 16 MiB are joined.
 func (d *dump) packet() ([]byte, error) {
 	if _, err := d.r.Discard(d.pending); err != nil {
@@ -168,6 +177,9 @@ func (d *dump) packet() ([]byte, error) {
 	d.pending = 0
 	n, err := d.head()
 	if err != nil {
+		if timedOut(err) && d.r.Buffered() == 0 {
+			return nil, errSilent
+		}
 		return nil, err
 	}
 	if n <= d.r.Size() && n < maxPacket {

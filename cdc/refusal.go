@@ -179,7 +179,7 @@ func (s *Source) eachOn(ctx context.Context, c *client.Conn, from Position, f fu
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return s.judge(ctx, err, from, seen)
+			return s.judge(ctx, d, err, from, seen)
 		}
 		s.status.update(func(st *Status) { st.BytesRead += uint64(e.size) })
 		if done, err := f(&e); done || err != nil {

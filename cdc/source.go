@@ -8,6 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +44,7 @@ type Source struct {
 	tables  sameTables
 
 	prepares prepares
+	patience time.Duration // readTimeout, or less in a test
 }
 
 // New checks the configuration. It does no I/O but to read certificates.
@@ -55,7 +59,7 @@ func New(cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString()}
+	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString(), patience: readTimeout}
 	s.catalog.known = map[tableName]knownTable{}
 	s.prepares = prepares{searching: make(chan struct{}, 1), files: map[string]xaStates{}}
 	return s, nil
@@ -209,7 +213,7 @@ func (s *Source) dump(ctx context.Context, c *client.Conn, flavor Flavor, from P
 	if !live {
 		replica = uuid.NewString()
 	}
-	d, err := openDump(ctx, c, flavor, id, replica, from.file, max(from.pos, firstPos))
+	d, err := openDump(ctx, c, flavor, id, replica, from.file, max(from.pos, firstPos), s.patience)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +248,10 @@ func (s *Source) pump(ctx context.Context, d *dump, r *reader, live bool, behind
 	asked, seen := r.cur, false
 	for {
 		if err := d.next(&e); err != nil {
-			return s.judge(ctx, err, asked, seen)
+			if err == errSilent && s.nothingToSay(ctx, d, r) {
+				continue
+			}
+			return s.judge(ctx, d, err, asked, seen)
 		}
 		if !r.known {
 			if err := r.event(ctx, &e); err != nil {
@@ -268,6 +275,27 @@ func (s *Source) pump(ctx context.Context, d *dump, r *reader, live bool, behind
 	}
 }
 
+// nothingToSay tells a dump that is silent for a reason from a dead one. MariaDB
+// begins to count anew towards its heartbeat whenever some dump is ended: with
+// lanes that come and go there may never be one.
+func (s *Source) nothingToSay(ctx context.Context, d *dump, r *reader) bool {
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
+	defer cancel()
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return false
+	}
+	defer quit(c)
+	file, pos, err := endOf(c)
+	if at, ok := r.checkpoint(); err != nil || !ok || at.file != file || at.pos != pos {
+		return false
+	}
+	threads, err := textRows(c, "SHOW PROCESSLIST")
+	return err == nil && slices.ContainsFunc(threads, func(t []string) bool {
+		return t[0] == strconv.FormatUint(uint64(d.conn.GetConnectionID()), 10) && strings.HasPrefix(t[4], "Binlog Dump")
+	})
+}
+
 // begun is called with the first format description: it says whose file this is.
 func (s *Source) begun(r *reader, asked Position, live bool) error {
 	if r.file == asked.file {
@@ -284,12 +312,14 @@ func (s *Source) begun(r *reader, asked Position, live bool) error {
 }
 
 // judge says what an error of the dump means. seen: events were read before it.
-func (s *Source) judge(ctx context.Context, err error, asked Position, seen bool) error {
+func (s *Source) judge(ctx context.Context, d *dump, err error, asked Position, seen bool) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return errors.New("the database ended the binlog dump; it shuts down or restarts")
+	case err == errSilent:
+		return err
 	case timedOut(err):
-		return fmt.Errorf("the database said nothing for %v, though it was asked for a heartbeat every %v", readTimeout, serverHeartbeat)
+		return fmt.Errorf("the database stopped in the middle of a packet for %v", d.patience)
 	}
 	return s.refusal(ctx, err, asked, seen)
 }

@@ -528,6 +528,39 @@ func TestTableInUse(t *testing.T) {
 	})
 }
 
+// TestOthersEnd: MariaDB sends no heartbeat while other dumps are ended again and
+// again; the live reading must not take that for a dead connection.
+func TestOthersEnd(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		src := source(t, s)
+		src.patience = 2 * time.Second
+		live := read(t, src, Position{}, newRecorder())
+		from, err := src.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		dumps := 0
+		for begun := time.Now(); time.Since(begun) < 3*src.patience; dumps++ {
+			ctx, cancel := context.WithCancel(t.Context())
+			rec, done := newRecorder(), make(chan struct{})
+			go func() {
+				defer close(done)
+				_ = src.Replay(ctx, from, rec)
+			}()
+			rec.wait(t, func() bool { return rec.groups > 0 })
+			cancel()
+			<-done
+		}
+		exec(t, s, "INSERT INTO draft.picks (player) VALUES ('a')")
+		live.upTo(t)
+		if n := src.Status().Reconnects; n > 0 || len(live.texts()) != 1 {
+			t.Errorf("%d dumps were ended meanwhile, and the live reading connected anew %d times; it heard %q", dumps, n, live.texts())
+		}
+	})
+}
+
 // TestLagBytes: what is still to be read is told while a reading catches up.
 func TestLagBytes(t *testing.T) {
 	files := []binlogFile{{"binlog.000001", 1000}, {"binlog.000002", 500}, {"binlog.000003", 300}}

@@ -90,6 +90,9 @@ func (s *Server) events(c echo.Context) error {
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if err := s.admit(); err != nil {
+		if c.Request().ProtoMajor == 1 {
+			h.Set("Connection", "close") // else it keeps a file, which others may be waiting for
+		}
 		_, werr := c.Response().Write(s.appendLater(nil))
 		return werr
 	}

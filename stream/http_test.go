@@ -150,6 +150,16 @@ func TestLongPoll(t *testing.T) {
 	if a = poll("?wait=1ms&lastEventId=" + a.LastID); len(a.Events) != 0 || a.LastID != src.end().String() {
 		t.Fatalf("the checkpoint has not moved: %+v", a)
 	}
+	before := a.LastID
+	var many []row
+	for i := range 2000 {
+		many = append(many, row{"picks", fmt.Sprintf("%d %0200d", i, i)})
+	}
+	src.commit(many...)
+	eventually(t, "the live feed", func() bool { _, h := s.live.log.current(); return h.Compare(src.end()) == 0 })
+	if a = poll("?lastEventId=" + before); len(a.Events) != len(many) {
+		t.Errorf("%d of %d events that were at hand came with the first answer", len(a.Events), len(many))
+	}
 	if a = poll("?lastEventId=nonsense"); len(a.Events) != 1 || a.Events[0].Event != "reset" || a.Events[0].ID != a.LastID {
 		t.Fatalf("%+v", a)
 	}

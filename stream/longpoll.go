@@ -47,12 +47,16 @@ type pollAnswer struct {
 // errAnswered ends the run of a long poll that has something to say.
 var errAnswered = errors.New("the long poll is answered")
 
-// pollWire collects blocks. It is full with the first event.
-type pollWire struct{ buf []byte }
+// pollWire collects blocks: once it holds an event, what more is at hand.
+type pollWire struct {
+	buf    []byte
+	events bool // it holds one
+}
 
 func (p *pollWire) send(b []byte) error {
 	p.buf = append(p.buf, b[room:]...)
-	if bytes.HasPrefix(p.buf, []byte("data: ")) || bytes.Contains(p.buf, []byte("\ndata: ")) {
+	p.events = p.events || bytes.HasPrefix(b[room:], []byte("data: ")) || bytes.Contains(b[room:], []byte("\ndata: "))
+	if p.events && len(p.buf) >= pollBytes {
 		return errAnswered
 	}
 	return nil

@@ -96,6 +96,9 @@ func (s *subscriber) run(ctx context.Context) error {
 				return cmp.Or(err, errTaken)
 			}
 		}
+		if poll, ok := s.wire.(*pollWire); ok && poll.events {
+			return errAnswered
+		}
 		if err := s.idle(ctx, v, timer); err != nil {
 			return err
 		}

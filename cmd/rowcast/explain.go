@@ -70,11 +70,6 @@ type explaining struct {
 
 // one explains a single change.
 func (x *explaining) one(ctx context.Context, at cdc.Position) error {
-	lineage, _ := at.Lineage()
-	from, err := cdc.Checkpoint(at.File(), at.Offset(), lineage)
-	if err != nil {
-		return err
-	}
 	x.until = at
 	found := false
 	x.change = func(c *cdc.Change) error {
@@ -85,7 +80,7 @@ func (x *explaining) one(ctx context.Context, at cdc.Position) error {
 		x.show(c)
 		return errDone
 	}
-	if err := served(x.src.Replay(ctx, from, x), "give the id of an event that the binlog still holds"); err != nil {
+	if err := served(x.src.Replay(ctx, at.Group(), x), "give the id of an event that the binlog still holds"); err != nil {
 		return err
 	}
 	if !found && ctx.Err() == nil {
