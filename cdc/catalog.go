@@ -138,7 +138,8 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 // yet be seen, and columns would be given each other's names.
 func (s *Source) standing(c *client.Conn, name tableName, wait int) (k knownTable, err error) {
 	for _, q := range []string{
-		fmt.Sprintf("SET SESSION lock_wait_timeout = %d", wait),
+		// Were we cut off here, the server would keep everybody from altering the table until wait_timeout.
+		fmt.Sprintf("SET SESSION lock_wait_timeout = %d, wait_timeout = %d", wait, tableWait),
 		"START TRANSACTION READ ONLY",
 		"SELECT 1 FROM " + quoteName(name.schema) + "." + quoteName(name.table) + " LIMIT 0",
 	} {
