@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"vitess.io/vitess/go/sqltypes"
+
+	"rowcast/cdc"
 )
 
 // maxValue bounds one bind value, which is client input.
@@ -96,7 +98,7 @@ func checkValue(name, v string) error {
 func (s *Set) give(b *Binding) error {
 	var p *predicate
 	if t := s.plans.table(b.rule); t != nil {
-		for _, pl := range s.plansOf(t) {
+		for _, pl := range s.plansOf(t, cdc.Position{}) {
 			if pl.rule == b.rule && pl.err == nil {
 				p = pl.pred
 			}
@@ -167,16 +169,17 @@ func (b *Binding) Check(tag any) (bool, error) {
 	if !ok || t.pred.where != b.rule.where && t.pred.where.source != b.rule.where.source {
 		return false, errForeignTag
 	}
-	if t.only != "" {
-		return t.only == b.id, nil
-	}
 	e := evaluators.Get().(*evaluator)
 	defer evaluators.Put(e)
 	for side, want := range t.want {
 		if want == either {
 			continue
 		}
-		v, err := b.residual(e, t.pred, t.rows[side])
+		judge := b.residual
+		if t.all {
+			judge = b.whole
+		}
+		v, err := judge(e, t.pred, t.rows[side])
 		if err != nil || (v == isTrue) != (want == matching) {
 			return false, err
 		}
@@ -234,7 +237,7 @@ func (p *predicate) compileAll(clauses []*clause, values map[string]string) (*no
 	return &node{op: opAnd, kids: kids}, nil
 }
 
-// whole judges every clause, for a binding whose key is of another shape.
+// whole judges every clause, where keys may be of different shapes.
 func (b *Binding) whole(e *evaluator, p *predicate, row []sqltypes.Value) (verdict, error) {
 	v, err := e.test(p.static, row)
 	if err != nil || v != isTrue {

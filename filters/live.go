@@ -5,16 +5,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"weak"
-
-	"rowcast/cdc"
 )
 
 // liveBindings knows a rule's bindings for as long as somebody holds them.
 //
 // A binding's key has the form that its column's type and collation had when it
 // was made. After an ALTER that changes them, and for a table that was not seen
-// when the client came, Render must find those bindings one by one: a key that
-// no longer fits would lose changes silently. Nobody has to tell when a binding
+// when the client came, Render must not rely on keys: one that no longer fits
+// would lose changes silently. Nobody has to tell when a binding
 // is given up; the garbage collector does.
 type liveBindings struct {
 	mu   sync.Mutex
@@ -76,52 +74,15 @@ func (l *liveBindings) count() {
 
 var severalShapes = "several"
 
-// others are the bindings whose key is not of this shape: as a rule none.
-func (l *liveBindings) others(shape string) []*Binding {
-	if s := l.mixed.Load(); s == nil || *s == shape {
-		return nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var list []*Binding
-	for _, w := range l.byID {
-		if b := w.Value(); b != nil && b.shape != shape {
-			list = append(list, b)
-		}
-	}
-	return list
+// all tells whether every binding's key is of this shape: as a rule they are.
+func (l *liveBindings) all(shape string) bool {
+	s := l.mixed.Load()
+	return s == nil || *s == shape
 }
 
-// shapeHistory tells when the form of a table's keys changed. Frames from before
-// have keys that a subscription made afterwards does not have: who resumes across
-// that place would miss them, and is told.
-type shapeHistory struct {
-	shape atomic.Pointer[string]
-
-	mu    sync.Mutex // guards since, and the change of both
-	since cdc.Position
-}
-
-// changed compares the shape of a plan's keys with the one before. Replays of the
-// time before are no change. A table may come back to a definition that it had,
-// and so to a plan: every change asks.
-func (p *plan) changed(at cdc.Position) bool {
-	p.once.Do(func() {
-		h := &shapeHistory{since: at}
-		h.shape.Store(&p.pred.shape)
-		v, _ := p.rule.shapes.LoadOrStore(p.table.String(), h)
-		p.shapes = v.(*shapeHistory)
-	})
-	h := p.shapes
-	if *h.shape.Load() == p.pred.shape {
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if *h.shape.Load() == p.pred.shape || at.Compare(h.since) <= 0 {
-		return false
-	}
-	h.shape.Store(&p.pred.shape)
-	h.since = at
-	return true
+// keyed tells whether a look-up by key finds every binding that a row of this
+// plan is for: those that are, and those that will be made.
+func (p *plan) keyed() bool {
+	now := p.rule.shape.Load()
+	return now != nil && *now == p.pred.shape && p.rule.live.all(p.pred.shape)
 }

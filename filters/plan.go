@@ -22,7 +22,16 @@ type planCache struct {
 	count   atomic.Int64
 
 	mu   sync.Mutex
-	last map[*rule]*cdc.Table // seen last, for Streams and Bind; one per rule
+	last map[*rule]newest // for Streams and Bind
+
+	reshaped func() // see OnReshape
+}
+
+// newest is the newest definition that was seen; of a rule with wildcards, of the
+// first table that was.
+type newest struct {
+	table *cdc.Table
+	at    cdc.Position // where the newest that was read stood; zero: none was
 }
 
 // column is one that is sent.
@@ -44,13 +53,10 @@ type plan struct {
 	key   []column // nil: none, or a part of it may not be sent
 	text  []column // that the template needs
 	pred  *predicate
-
-	once   sync.Once     // finds shapes
-	shapes *shapeHistory // of pred's keys
 }
 
 // plansOf binds a table, once, to the rules that publish it.
-func (s *Set) plansOf(t *cdc.Table) []*plan {
+func (s *Set) plansOf(t *cdc.Table, at cdc.Position) []*plan {
 	if v, ok := s.plans.byTable.Load(t); ok {
 		return v.([]*plan)
 	}
@@ -64,25 +70,46 @@ func (s *Set) plansOf(t *cdc.Table) []*plan {
 		s.plans.count.Store(1)
 	}
 	s.plans.byTable.Store(t, plans)
-	s.plans.saw(plans)
+	s.plans.saw(plans, at)
 	return plans
 }
 
-func (c *planCache) saw(plans []*plan) {
+// saw is told of plans when they come into use: at is where, or zero for a table
+// that the database was asked about. Replays of older rows change nothing.
+func (c *planCache) saw(plans []*plan, at cdc.Position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range plans {
 		if c.last == nil {
-			c.last = map[*rule]*cdc.Table{}
+			c.last = map[*rule]newest{}
 		}
-		c.last[p.rule] = p.table
+		l, ok := c.last[p.rule]
+		if ok && (p.rule.name.wild && l.table.String() != p.table.String() || !at.IsZero() && at.Compare(l.at) <= 0) {
+			continue
+		}
+		if p.pred != nil && len(p.rule.params) > 0 {
+			if old := p.rule.shape.Load(); old != nil && *old != p.pred.shape && c.reshaped != nil {
+				c.reshaped()
+			}
+			p.rule.shape.Store(&p.pred.shape)
+		}
+		n := newest{p.table, at}
+		if at.IsZero() {
+			n.at = l.at
+		}
+		c.last[p.rule] = n
 	}
 }
+
+// OnReshape has f called when the form of a stream's keys is about to change:
+// before any Binding has the new one. Frames from before are then to be kept from
+// those who subscribe later, and rendered for them anew. Called before Render.
+func (s *Set) OnReshape(f func()) { s.plans.reshaped = f }
 
 func (c *planCache) table(r *rule) *cdc.Table {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.last[r]
+	return c.last[r].table
 }
 
 func (c *planCache) columns(r *rule) []string {
@@ -192,7 +219,7 @@ func (s *Set) CheckTable(i int, t *cdc.Table) []error {
 		}
 	}
 	if len(probs.errs) == 0 {
-		s.plans.saw([]*plan{p})
+		s.plans.saw([]*plan{p}, cdc.Position{})
 	}
 	return probs.errs
 }

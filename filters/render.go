@@ -34,9 +34,9 @@ const (
 // immutable and may be kept.
 type frameTag struct {
 	pred *predicate
-	only string // the ID of the one binding that it is for
 	rows [2][]sqltypes.Value
 	want [2]want
+	all  bool // no clause was decided by a look-up
 }
 
 // Render hands what a change is to each stream that publishes its table to
@@ -49,7 +49,7 @@ func (s *Set) Render(c *cdc.Change, emit Emit) {
 	sc := s.scratch.Get().(*scratch)
 	defer s.release(sc)
 	if sc.table != c.Table {
-		sc.table, sc.plans = c.Table, s.plansOf(c.Table)
+		sc.table, sc.plans = c.Table, s.plansOf(c.Table, c.Pos)
 	}
 	for _, p := range sc.plans {
 		if !p.rule.yields(c.Op) {
@@ -87,8 +87,11 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		}
 	}
 	if len(p.rule.params) > 0 {
-		if p.changed(c.Pos) {
-			emit(p.rule.index, c.Op, "", nil, "", nil, fmt.Errorf("%s: a column of %s that a parameter is compared with has changed its type; load the data again", p.rule, p.table))
+		if !p.keyed() {
+			sc.set.plans.saw([]*plan{p}, c.Pos) // it may be a definition that the table came back to
+		}
+		if !p.keyed() {
+			return sc.renderAny(p, c, rows, emit)
 		}
 		return sc.renderBound(p, c, rows, emit)
 	}
@@ -140,7 +143,7 @@ func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2][]sqltypes.Value,
 		}
 	}
 	if rows[before] == nil && rows[after] == nil {
-		return sc.renderOthers(p, c, emit)
+		return nil
 	}
 	if rows[before] == nil || rows[after] == nil || keys[before] != keys[after] {
 		// To each of the two keys there is one row only.
@@ -154,7 +157,7 @@ func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2][]sqltypes.Value,
 				return err
 			}
 		}
-		return sc.renderOthers(p, c, emit)
+		return nil
 	}
 	if err := sc.send(p, c, cdc.Update, keys[after], p.pred.tag(rows, matching, matching), emit); err != nil {
 		return err
@@ -167,25 +170,34 @@ func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2][]sqltypes.Value,
 			return err
 		}
 	}
-	return sc.renderOthers(p, c, emit)
+	return nil
 }
 
-// renderOthers renders a change for the bindings whose key has another form.
-func (sc *scratch) renderOthers(p *plan, c *cdc.Change, emit Emit) error {
-	for _, b := range p.rule.live.others(p.pred.shape) {
-		var match [2]bool
-		for side, im := range [2]*cdc.Image{c.Before, c.After} {
-			if im == nil {
-				continue
+// renderAny renders a change for bindings that each judge the whole row.
+func (sc *scratch) renderAny(p *plan, c *cdc.Change, rows [2][]sqltypes.Value, emit Emit) error {
+	tag := func(b, a want) *frameTag {
+		t := &frameTag{pred: p.pred, want: [2]want{b, a}, all: true}
+		for side, row := range rows {
+			if row != nil && t.want[side] != either {
+				t.rows[side] = keep(row, nil)
 			}
-			v, err := b.whole(&sc.eval, p.pred, sc.eval.rows[side])
-			if err != nil {
-				return fmt.Errorf("%s: %w", p.rule, err)
-			}
-			match[side] = v == isTrue
 		}
-		tag := &frameTag{pred: p.pred, only: b.id}
-		if err := sc.send(p, c, Become(match[before], match[after]), b.key, tag, emit); err != nil {
+		return t
+	}
+	if rows[before] == nil && rows[after] == nil {
+		return nil
+	}
+	if rows[before] == nil {
+		return sc.send(p, c, cdc.Insert, "", tag(either, matching), emit)
+	}
+	if rows[after] == nil {
+		return sc.send(p, c, cdc.Delete, "", tag(matching, either), emit)
+	}
+	for _, v := range []struct {
+		op   cdc.Op
+		b, a want
+	}{{cdc.Update, matching, matching}, {cdc.Insert, missing, matching}, {cdc.Delete, matching, missing}} {
+		if err := sc.send(p, c, v.op, "", tag(v.b, v.a), emit); err != nil {
 			return err
 		}
 	}
@@ -200,25 +212,25 @@ func (p *predicate) tag(rows [2][]sqltypes.Value, wants ...want) any {
 	t := &frameTag{pred: p, want: [2]want(wants)}
 	for side, row := range rows {
 		if row != nil && t.want[side] != either {
-			t.rows[side] = p.keep(row)
+			t.rows[side] = keep(row, p.needed)
 		}
 	}
 	return t
 }
 
-// keep copies a row, of which the values refer to the event's bytes; those that
-// only other clauses name are left out.
-func (p *predicate) keep(row []sqltypes.Value) []sqltypes.Value {
+// keep copies a row, of which the values refer to the event's bytes: those that
+// are needed, or all where that is nil.
+func keep(row []sqltypes.Value, needed []bool) []sqltypes.Value {
 	size := 0
 	for i, v := range row {
-		if p.needed[i] {
+		if needed == nil || needed[i] {
 			size += v.Len()
 		}
 	}
 	buf := make([]byte, 0, size)
 	kept := make([]sqltypes.Value, len(row))
 	for i, v := range row {
-		if p.needed[i] && !v.IsNull() {
+		if (needed == nil || needed[i]) && !v.IsNull() {
 			start := len(buf)
 			buf = append(buf, v.Raw()...)
 			kept[i] = sqltypes.MakeTrusted(v.Type(), buf[start:len(buf):len(buf)])

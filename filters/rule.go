@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"unicode"
 
 	"rowcast/cdc"
@@ -37,8 +37,8 @@ type rule struct {
 	where   *where // nil: every row
 	params  []Param
 	live    liveBindings
-	shapes  sync.Map // schema.table → *shapeHistory
-	event   string   // with placeholders; "": none
+	shape   atomic.Pointer[string] // of the keys that bindings get; nil: no table was seen yet
+	event   string                 // with placeholders; "": none
 	form    form
 	text    *text // with formText
 	before  bool

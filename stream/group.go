@@ -111,7 +111,7 @@ func (x *index) route(f *Frame, dirty []*group) []*group {
 	for _, t := range s.any {
 		dirty = t.note(f, dirty)
 	}
-	if f.Reset() {
+	if f.Key == "" { // a reset, or a frame that each has to judge
 		for _, list := range s.keyed {
 			for _, t := range list {
 				dirty = t.note(f, dirty)

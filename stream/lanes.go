@@ -140,6 +140,15 @@ func (m *lanes) swap(c *catalog) {
 	}
 }
 
+// seal seals every lane's log.
+func (m *lanes) seal() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.active {
+		l.log.seal()
+	}
+}
+
 // count is for metrics.
 func (m *lanes) count() int {
 	m.mu.Lock()

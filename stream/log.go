@@ -164,6 +164,15 @@ func (l *Log) swap(c *catalog) {
 	l.wakeAll()
 }
 
+// seal keeps the frames for cursors that are attached, as swap does.
+func (l *Log) seal() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.head.IsZero() {
+		l.floor = l.reach
+	}
+}
+
 // lose says that exactness is lost for everybody: nothing can be resumed until
 // the next checkpoint, where every cursor is told.
 func (l *Log) lose(why loss) {

@@ -46,7 +46,7 @@ type Renderer interface {
 }
 
 // Binding is one subscription's choice among the frames of a stream: those
-// whose key equals Key (where Key is not empty) and whose tag matches. A frame
+// whose key equals Key (where neither is empty) and whose tag matches. A frame
 // without a tag matches always. Safe for concurrent use.
 type Binding interface {
 	Key() string

@@ -97,6 +97,13 @@ func (s *Server) Swap(r Renderer) {
 	s.lanes.swap(c)
 }
 
+// Seal keeps what was rendered so far from those who come from now on: their keys
+// are of another form. They are served from the binlog.
+func (s *Server) Seal() {
+	s.live.log.seal()
+	s.lanes.seal()
+}
+
 // SetConfigError notes why the newest config file is not in force; nil: it is.
 func (s *Server) SetConfigError(err error) {
 	s.mu.Lock()

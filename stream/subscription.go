@@ -186,7 +186,7 @@ func (s *subscription) wants(f *Frame) bool {
 		if p.stream != f.Stream {
 			continue
 		}
-		return f.Reset() || (p.key == "" || p.key == f.Key) && p.matches(f)
+		return f.Reset() || (p.key == "" || f.Key == "" || p.key == f.Key) && p.matches(f)
 	}
 	return false
 }

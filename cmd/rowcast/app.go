@@ -53,6 +53,7 @@ func (a *app) open() (err error) {
 	if a.server, err = stream.NewServer(conf, a.src, renderer{a.set}, a.log); err != nil {
 		return fmt.Errorf("%s: %w", a.conf.file, err)
 	}
+	a.set.OnReshape(a.server.Seal)
 	if a.public, err = listen("[http] listen", string(a.conf.HTTP.Listen)); err != nil {
 		return err
 	}

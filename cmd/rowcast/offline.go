@@ -96,7 +96,7 @@ func (o *offline) wants(schema, table []byte) bool {
 func (o *offline) matches(stream int, key string, tag any) bool {
 	b := o.bindings[stream]
 	return slices.Contains(o.picked, stream) &&
-		(b == nil || (b.Key() == "" || b.Key() == key) && (tag == nil || b.Match(tag)))
+		(b == nil || (b.Key() == "" || key == "" || b.Key() == key) && (tag == nil || b.Match(tag)))
 }
 
 // parseID reads an id of the command line.

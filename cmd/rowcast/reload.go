@@ -64,6 +64,7 @@ func (a *app) reload(ctx context.Context) error {
 	for _, section := range a.conf.differs(conf) {
 		a.log.Warn("this change of the config takes effect at the next start", "section", section)
 	}
+	set.OnReshape(a.server.Seal)
 	a.server.Swap(renderer{set})
 	a.server.SetConfigError(nil)
 	a.log.Info("config reloaded", "file", conf.file, "streams", len(conf.Tables))
