@@ -172,8 +172,10 @@ func (st *statement) losesRows() (loses, hides bool) {
 	switch st.words[0] {
 	case "GRANT", "REVOKE", "SET", "FLUSH", "OPTIMIZE", "REPAIR", "CHECK", "CACHE", "INSTALL", "UNINSTALL", "XA", "USE":
 		return false, false
-	case "TRUNCATE", "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "IMPORT":
+	case "TRUNCATE", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "IMPORT":
 		return true, false
+	case "LOAD":
+		return second != "INDEX", false
 	case "ANALYZE": // of a table; in MariaDB also of a statement, which it runs
 		switch second {
 		case "TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG":

@@ -54,6 +54,7 @@ func TestStatements(t *testing.T) {
 		"CREATE TABLE x (a INT) PARTITION BY RANGE (a) (PARTITION p VALUES LESS THAN (1))":  "alters x",
 		"CREATE TEMPORARY TABLE x SELECT * FROM picks":                                      "alters x",
 		"CREATE TRIGGER t BEFORE INSERT ON picks FOR EACH ROW SELECT 1 INTO @x":             "picks",
+		"LOAD INDEX INTO CACHE picks":                                                       "picks",
 		"RENAME USER a TO b":                                                                "",
 		"OPTIMIZE TABLE picks":                                                              "picks",
 		"CREATE USER u":                                                                     "u",

@@ -21,6 +21,7 @@ func TestMessages(t *testing.T) {
 		{"no column", Table{Columns: []string{}}, `line 10: columns: it is empty, so that rows would be; leave it out to send all columns`},
 		{"no operation at all", Table{On: []string{}}, `line 10: on: it is empty, so that nothing would be sent; leave it out for insert and update`},
 		{"column twice", Table{Columns: []string{"id", "ID"}}, `line 10: columns: "ID" is listed twice`},
+		{"operation twice", Table{On: []string{"insert", "insert"}}, `line 10: on: "insert" is listed twice`},
 		{"mask kind", Table{Mask: map[string]string{"a": "sha265"}}, `line 10: mask: "sha265" of column "a" is no mask; did you mean "sha256"?; allowed are sha256, null, redact`},
 		{"mask key", Table{Mask: map[string]string{"a": "sha256"}}, `line 10: mask: sha256 of column "a" needs a key: set mask_key in [values]`},
 		{"mask unlisted", Table{Columns: []string{"email"}, Mask: map[string]string{"emial": "null"}}, `line 10: mask: column "emial" is not in columns, so that it is not sent anyway; did you mean "email"?`},

@@ -79,6 +79,9 @@ func (r *rule) compileOn(t *Table, p *problems) {
 			p.add("on", "%q is no operation%s; allowed are insert, update, delete", op, meant(op, opNames))
 			continue
 		}
+		if r.on[i+1] {
+			p.add("on", "%q is listed twice", op)
+		}
 		r.on[i+1] = true
 	}
 }

@@ -237,6 +237,6 @@ func bindValues(query url.Values) (map[string]string, error) {
 
 // acceptsJSON tells whether the client asks for JSON rather than an event stream.
 func acceptsJSON(r *http.Request) bool {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
+	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
 	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/event-stream")
 }
