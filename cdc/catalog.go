@@ -31,6 +31,7 @@ type catalog struct {
 type knownTable struct {
 	def   *TableDef
 	since Position
+	loose bool // it was read without a place, and is good for hints only
 }
 
 type seenStatement struct {
@@ -109,7 +110,7 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 	defer c.mu.Unlock()
 	name := tableName{schema, table}
 	k, ok := c.known[name]
-	if ok && (hint || c.covers(at, k.since)) {
+	if ok && (hint || !k.loose && c.covers(at, k.since)) {
 		return k.def, c.alteredSince(name, at, hint)
 	}
 	conn, err := s.Connect(ctx)
@@ -117,10 +118,15 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 		return nil, err
 	}
 	defer quit(conn)
-	if k, err = s.standing(conn, name, tableWait); err != nil {
-		if hint && errors.Is(err, ErrNoTable) {
+	if hint {
+		k = knownTable{since: at, loose: true}
+		if k.def, err = LoadTableDef(conn, s.identify(conn), schema, table); errors.Is(err, ErrNoTable) {
 			return nil, nil
 		}
+	} else {
+		k, err = s.standing(conn, name, tableWait)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the columns of %s.%s: %w", schema, table, err)
 	}
 	if !hint {
@@ -180,7 +186,8 @@ func openError(err error) error {
 	switch my.Code {
 	case mysql.ER_LOCK_WAIT_TIMEOUT:
 		return fmt.Errorf("%w (%s)", errBusy, my.Message)
-	case mysql.ER_QUERY_INTERRUPTED, mysql.ER_SERVER_SHUTDOWN, mysql.ER_CON_COUNT_ERROR:
+	case mysql.ER_QUERY_INTERRUPTED, mysql.ER_SERVER_SHUTDOWN, mysql.ER_CON_COUNT_ERROR, mysql.ER_LOCK_DEADLOCK,
+		3024 /* ER_QUERY_TIMEOUT */, 1969 /* MariaDB: ER_STATEMENT_TIMEOUT */, 1927 /* ER_CONNECTION_KILLED */, 4031 /* ER_CLIENT_INTERACTION_TIMEOUT */ :
 		return err
 	}
 	return fmt.Errorf("%w: %s; check the name, and that the account may SELECT from it", ErrNoTable, my.Message)
