@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -124,7 +125,9 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 			return nil, nil
 		}
 	} else {
-		k, err = s.standing(conn, name, tableWait)
+		if k, err = s.standing(conn, name); errors.Is(err, errBusy) {
+			k, err = s.glimpse(ctx, conn, name)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the columns of %s.%s: %w", schema, table, err)
@@ -142,10 +145,9 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 // An open transaction that has used the table keeps ALTER away from it: without
 // that, a statement could be logged between the two, or be logged already and not
 // yet be seen, and columns would be given each other's names.
-func (s *Source) standing(c *client.Conn, name tableName, wait int) (k knownTable, err error) {
+func (s *Source) standing(c *client.Conn, name tableName) (k knownTable, err error) {
 	for _, q := range []string{
-		// Were we cut off here, the server would keep everybody from altering the table until wait_timeout.
-		fmt.Sprintf("SET SESSION lock_wait_timeout = %d, wait_timeout = %d", wait, tableWait),
+		fmt.Sprintf("SET SESSION lock_wait_timeout = %d, wait_timeout = %d", tableWait, connWait),
 		"START TRANSACTION READ ONLY",
 		"SELECT 1 FROM " + quoteName(name.schema) + "." + quoteName(name.table) + " LIMIT 0",
 	} {
@@ -158,39 +160,84 @@ func (s *Source) standing(c *client.Conn, name tableName, wait int) (k knownTabl
 	if k.def, err = LoadTableDef(c, s.identify(c), name.schema, name.table); err != nil {
 		return k, err
 	}
-	file, pos, err := endOf(c)
-	if err != nil {
-		return k, err
-	}
-	if k.since, err = Checkpoint(file, pos, 0); err != nil {
+	if k.since, err = end(c); err != nil {
 		return k, err
 	}
 	return k, c.Rollback()
 }
 
-// How long a table that is being altered is waited for, in seconds: for an event
-// of it, before the connection is made anew, and for the sake of later ones.
+// In seconds: how long a table that somebody has locked is waited for, and after
+// how long the server ends our connection, should it hear no more of us: else it
+// would keep everybody from altering the table for hours.
 const (
-	tableWait    = 10
-	rememberWait = 1
+	tableWait = 1
+	connWait  = 10
 )
 
-var errBusy = errors.New("a statement that alters or locks the table is under way, or waits for a transaction to end; SHOW PROCESSLIST tells which")
+// errBusy: a statement that alters or locks the table is under way, or waits for a
+// transaction to end.
+var errBusy = errors.New("the table is locked, or about to be altered")
 
-// openError judges why a table can't be used: for good, or for now.
+// glimpse is standing for a table that is locked, as the restore of a dump does it
+// for as long as it takes. It reads the definition twice, with the time of another
+// wait between: it is of the second place if it did not change, nor does a
+// statement between the two name the table.
+func (s *Source) glimpse(ctx context.Context, c *client.Conn, name tableName) (k knownTable, err error) {
+	flavor := s.identify(c)
+	first, err := bothOf(c, flavor, name)
+	if err != nil {
+		return k, err
+	}
+	if k, err = s.standing(c, name); !errors.Is(err, errBusy) {
+		return k, err
+	}
+	if k, err = bothOf(c, flavor, name); err != nil {
+		return k, err
+	}
+	between, err := s.statements(ctx, first.since, k.since)
+	if err != nil {
+		return k, err
+	}
+	altered := slices.ContainsFunc(between, func(x seenStatement) bool { return x.st.touches(name.schema, name.table) })
+	if altered || !reflect.DeepEqual(first.def, k.def) {
+		return k, fmt.Errorf("%w: %s.%s is being altered", ErrSchema, name.schema, name.table)
+	}
+	return k, nil
+}
+
+// bothOf reads where the binlog ends and a definition, whatever happens meanwhile.
+func bothOf(c *client.Conn, flavor Flavor, name tableName) (k knownTable, err error) {
+	if k.since, err = end(c); err != nil {
+		return k, err
+	}
+	k.def, err = LoadTableDef(c, flavor, name.schema, name.table)
+	return k, err
+}
+
+// end is endOf as a checkpoint.
+func end(c *client.Conn) (Position, error) {
+	file, pos, err := endOf(c)
+	if err != nil {
+		return Position{}, err
+	}
+	return Checkpoint(file, pos, 0)
+}
+
+// openError judges why a table can't be used: it is not there for this account,
+// it is in use, or anything else, which may pass.
 func openError(err error) error {
 	var my *mysql.MyError
 	if !errors.As(err, &my) {
 		return explain(err)
 	}
 	switch my.Code {
-	case mysql.ER_LOCK_WAIT_TIMEOUT:
+	case mysql.ER_NO_SUCH_TABLE, mysql.ER_BAD_DB_ERROR, mysql.ER_DBACCESS_DENIED_ERROR, mysql.ER_TABLEACCESS_DENIED_ERROR,
+		mysql.ER_COLUMNACCESS_DENIED_ERROR, mysql.ER_VIEW_INVALID, 1932 /* ER_NO_SUCH_TABLE_IN_ENGINE */ :
+		return fmt.Errorf("%w: %s; check the name, and that the account may SELECT from it", ErrNoTable, my.Message)
+	case mysql.ER_LOCK_WAIT_TIMEOUT, mysql.ER_QUERY_INTERRUPTED, 3024 /* ER_QUERY_TIMEOUT */, 1969 /* MariaDB: ER_STATEMENT_TIMEOUT */ :
 		return fmt.Errorf("%w (%s)", errBusy, my.Message)
-	case mysql.ER_QUERY_INTERRUPTED, mysql.ER_SERVER_SHUTDOWN, mysql.ER_CON_COUNT_ERROR, mysql.ER_LOCK_DEADLOCK,
-		3024 /* ER_QUERY_TIMEOUT */, 1969 /* MariaDB: ER_STATEMENT_TIMEOUT */, 1927 /* ER_CONNECTION_KILLED */, 4031 /* ER_CLIENT_INTERACTION_TIMEOUT */ :
-		return err
 	}
-	return fmt.Errorf("%w: %s; check the name, and that the account may SELECT from it", ErrNoTable, my.Message)
+	return err
 }
 
 // Remember reads the definitions of all tables that are wanted, where the binlog
@@ -203,11 +250,7 @@ func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) 
 		return err
 	}
 	defer quit(conn)
-	file, pos, err := endOf(conn)
-	if err != nil {
-		return err
-	}
-	at, err := Checkpoint(file, pos, 0)
+	at, err := end(conn)
 	if err != nil {
 		return err
 	}
@@ -251,7 +294,7 @@ func (s *Source) remember(ctx context.Context, conn *client.Conn, at Position, w
 		if _, known := c.known[name]; known || !wants([]byte(schema), []byte(table)) {
 			continue
 		}
-		k, err := s.standing(conn, name, rememberWait)
+		k, err := s.standing(conn, name)
 		if errors.Is(err, ErrNoTable) || errors.Is(err, errBusy) {
 			continue // dropped just now, or its first event will have to wait
 		}

@@ -23,6 +23,11 @@ type token struct {
 // executable ones (/*! … */ and /*M! … */).
 type lexer struct{ rest []byte }
 
+// dashes tells whether a comment begins: -- and a space, or a control character.
+func dashes(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("--")) && (len(b) == 2 || b[2] <= ' ')
+}
+
 func (l *lexer) next() (token, bool) {
 	for {
 		l.rest = bytes.TrimLeft(l.rest, " \t\r\n\f\v")
@@ -34,7 +39,7 @@ func (l *lexer) next() (token, bool) {
 		case bytes.HasPrefix(l.rest, []byte("/*")):
 			l.comment()
 			continue
-		case bytes.HasPrefix(l.rest, []byte("-- ")) || c == '#':
+		case dashes(l.rest) || c == '#':
 			if i := bytes.IndexByte(l.rest, '\n'); i >= 0 {
 				l.rest = l.rest[i:]
 			} else {

@@ -55,13 +55,15 @@ func TestStatements(t *testing.T) {
 		"CREATE TEMPORARY TABLE x SELECT * FROM picks":                                      "alters x",
 		"CREATE TRIGGER t BEFORE INSERT ON picks FOR EACH ROW SELECT 1 INTO @x":             "picks",
 		"LOAD INDEX INTO CACHE picks":                                                       "picks",
-		"RENAME USER a TO b":                                                                "",
-		"OPTIMIZE TABLE picks":                                                              "picks",
-		"CREATE USER u":                                                                     "u",
-		"":                                                                                  "",
-		"/*":                                                                                "",
-		"'":                                                                                 "",
-		"DROP DATABASE":                                                                     "",
+		"--\tswap\nALTER TABLE picks RENAME COLUMN a TO b, RENAME COLUMN b TO a":            "alters picks",
+		"--\tnothing":          "",
+		"RENAME USER a TO b":   "",
+		"OPTIMIZE TABLE picks": "picks",
+		"CREATE USER u":        "u",
+		"":                     "",
+		"/*":                   "",
+		"'":                    "",
+		"DROP DATABASE":        "",
 	} {
 		st := parseStatement("d", []byte(sql))
 		got := ""

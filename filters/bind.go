@@ -77,10 +77,17 @@ func (s *Set) Bind(stream int, params map[string]string) (*Binding, error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("stream %s needs the parameter %s, as in ?%s=…", r.public, strings.Join(missing, " and "), missing[0])
 	}
-	if err := s.give(b); err != nil {
-		return nil, err
+	for {
+		shape := r.shape.Load()
+		if err := s.give(b); err != nil {
+			return nil, err
+		}
+		b = r.live.intern(b)
+		if r.shape.Load() == shape { // else rows were rendered without regard to b, by keys of another form
+			return b, nil
+		}
+		b = &Binding{rule: r, values: b.values}
 	}
-	return r.live.intern(b), nil
 }
 
 func checkValue(name, v string) error {

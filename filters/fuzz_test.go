@@ -26,6 +26,6 @@ func FuzzWhere(f *testing.F) {
 			}
 			return
 		}
-		set.CheckTable(0, table)
+		set.CheckTable(0, table, cdc.Position{})
 	})
 }

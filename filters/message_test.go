@@ -105,7 +105,7 @@ func TestCheckTable(t *testing.T) {
 		c.table.Name = "draft.picks"
 		set := compile(t, Options{}, c.table)
 		var got []string
-		for _, err := range set.CheckTable(0, table) {
+		for _, err := range set.CheckTable(0, table, cdc.Position{}) {
 			got = append(got, err.Error())
 		}
 		if strings.Join(got, "; ") != c.want {

@@ -209,8 +209,9 @@ func appendHead(dst []byte, op cdc.Op, t *cdc.Table) []byte {
 
 // CheckTable says everything that is wrong with entry i against a real table:
 // each an *Error, with the nearest right name. That the table has no primary
-// key is no mistake; see KeyWarning.
-func (s *Set) CheckTable(i int, t *cdc.Table) []error {
+// key is no mistake; see KeyWarning. at is where the binlog ended before the table
+// was asked for: what is read of it from before there is no news.
+func (s *Set) CheckTable(i int, t *cdc.Table, at cdc.Position) []error {
 	p := &plan{rule: s.rules[i], table: t}
 	probs := p.bind()
 	if p.pred != nil && !p.rule.name.wild {
@@ -219,7 +220,7 @@ func (s *Set) CheckTable(i int, t *cdc.Table) []error {
 		}
 	}
 	if len(probs.errs) == 0 {
-		s.plans.saw([]*plan{p}, cdc.Position{})
+		s.plans.saw([]*plan{p}, at)
 	}
 	return probs.errs
 }

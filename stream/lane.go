@@ -33,6 +33,7 @@ const (
 var (
 	errMet      = errors.New("the lane has met the live log")
 	errUnwanted = errors.New("nobody reads the lane any more")
+	errSealed   = errors.New("the lane's frames have keys of an old form")
 	errBudget   = errors.New("the lane has read its share")
 	errStalled  = errors.New("the database sent nothing for too long")
 )

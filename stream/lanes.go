@@ -140,12 +140,15 @@ func (m *lanes) swap(c *catalog) {
 	}
 }
 
-// seal seals every lane's log.
+// seal ends every lane: one may have rendered frames that it has not published yet.
+// Their clients go on in others.
 func (m *lanes) seal() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, l := range m.active {
+		l.dead = true
 		l.log.seal()
+		l.cancel(errSealed)
 	}
 }
 

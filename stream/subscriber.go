@@ -190,7 +190,7 @@ func (s *subscriber) afterLane(ctx context.Context, v view, buf []byte) ([]byte,
 	switch {
 	case refused && !progress && s.lane.culprit(s.pos, why):
 		return s.reset(why, buf)
-	case refused || errors.Is(v.closed, errMet) || errors.Is(v.closed, errUnwanted):
+	case refused || errors.Is(v.closed, errMet) || errors.Is(v.closed, errUnwanted) || errors.Is(v.closed, errSealed):
 		return s.relocate(ctx, buf)
 	}
 	if p, ok := s.checkpoint(v); ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -70,7 +71,9 @@ func (a *app) fact(format string, args ...any) { fmt.Fprintf(a.facts, format+"\n
 
 // clientsWith leaves files for the database, the admin listener and requests
 // that are no streams: without them a full server could not even say that it is.
-func clientsWith(files uint64) int { return int(files - min(128, files/2)) }
+func clientsWith(files uint64) int {
+	return int(min(files-min(128, files/2), math.MaxInt32))
+}
 
 // bound says what limits the clients.
 func (a *app) bound() string {

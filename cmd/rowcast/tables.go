@@ -30,10 +30,14 @@ func judgeTables(ctx context.Context, src *cdc.Source, conf *config, set *filter
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { _ = c.Conn.Conn.Close() })
 	defer stop()
+	at, err := src.Now(ctx)
+	if err != nil && !errors.Is(err, cdc.ErrNotReplicable) && !errors.Is(err, cdc.ErrDenied) { // these the preflight tells
+		return nil, err
+	}
 	var all []verdict
 	for i, info := range set.Streams() {
 		v := verdict{stream: info}
-		if err := v.judge(c, src.Status().Flavor, conf, set, i); err != nil {
+		if err := v.judge(c, src.Status().Flavor, conf, set, i, at); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
@@ -44,7 +48,7 @@ func judgeTables(ctx context.Context, src *cdc.Source, conf *config, set *filter
 	return all, nil
 }
 
-func (v *verdict) judge(c *client.Conn, flavor cdc.Flavor, conf *config, set *filters.Set, i int) error {
+func (v *verdict) judge(c *client.Conn, flavor cdc.Flavor, conf *config, set *filters.Set, i int, at cdc.Position) error {
 	schema, table, _ := strings.Cut(v.stream.Table, ".")
 	if strings.Contains(v.stream.Table, "*") {
 		defs, err := cdc.LoadTableDefs(c, flavor, schema, table)
@@ -72,7 +76,7 @@ func (v *verdict) judge(c *client.Conn, flavor cdc.Flavor, conf *config, set *fi
 	}
 	for _, def := range v.tables {
 		t := def.Table()
-		for _, err := range set.CheckTable(i, t) {
+		for _, err := range set.CheckTable(i, t, at) {
 			v.errs = append(v.errs, conf.placed(err))
 		}
 		if warning := set.KeyWarning(i, t); warning != "" {
