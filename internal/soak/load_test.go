@@ -30,10 +30,11 @@ type load struct {
 // writer is one connection at a time.
 type writer struct {
 	*load
-	n    int
-	rng  *rand.Rand
-	c    *client.Conn
-	open []string // XA transactions that this writer left prepared
+	n       int
+	rng     *rand.Rand
+	c       *client.Conn
+	open    []string          // XA transactions that this writer left prepared
+	decided map[string]string // how each XA transaction is to end
 
 	pending int64 // changes of the transaction
 	alone   bool  // each statement is one
@@ -223,12 +224,20 @@ func (w *writer) leftovers() error {
 	return nil
 }
 
-// finishXA ends what was left prepared, also before a restart.
+// finishXA ends what was left prepared, also before a restart. Each is decided
+// once: the server may have logged an XA COMMIT before it was killed, and what is
+// then rolled back is gone from the table and committed in the binlog.
 func (w *writer) finishXA() error {
 	for _, xid := range w.open {
-		verb := "XA COMMIT "
-		if w.rng.IntN(3) == 0 {
-			verb = "XA ROLLBACK "
+		verb := w.decided[xid]
+		if verb == "" {
+			if verb = "XA COMMIT "; w.rng.IntN(3) == 0 {
+				verb = "XA ROLLBACK "
+			}
+			if w.decided == nil {
+				w.decided = map[string]string{}
+			}
+			w.decided[xid] = verb
 		}
 		err := w.do(verb + xid)
 		var said *mysql.MyError
