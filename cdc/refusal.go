@@ -138,11 +138,7 @@ func (s *Source) Now(ctx context.Context) (Position, error) {
 	}
 	defer quit(c)
 	st := s.Status() // first: the reading goes on while we ask
-	file, pos, err := endOf(c)
-	if err != nil {
-		return Position{}, err
-	}
-	at, err := Checkpoint(file, pos, 0)
+	at, err := endOf(c)
 	if err != nil {
 		return Position{}, err
 	}

@@ -168,32 +168,33 @@ func (s *Source) identify(c *client.Conn) Flavor {
 	return flavor
 }
 
-// endOf asks where the binlog ends now: between groups, by the server's word.
-func endOf(c *client.Conn) (file string, pos uint32, err error) {
+// endOf asks where the binlog ends now: a checkpoint without lineage, by the
+// server's word.
+func endOf(c *client.Conn) (Position, error) {
 	r, err := c.Execute("SHOW BINARY LOG STATUS") // MySQL 8.2 and later; MariaDB has SHOW BINLOG STATUS
 	var my *mysql.MyError
 	if errors.As(err, &my) && my.Code == mysql.ER_PARSE_ERROR {
 		r, err = c.Execute("SHOW MASTER STATUS")
 	}
 	if err != nil {
-		return "", 0, fmt.Errorf("ask where the binlog ends: %w", explain(unwrapTrace(err)))
+		return Position{}, fmt.Errorf("ask where the binlog ends: %w", explain(unwrapTrace(err)))
 	}
 	defer r.Close()
 	if r.RowNumber() == 0 {
-		return "", 0, fmt.Errorf("%w: binary logging is off; set log_bin in the server's configuration and restart it", ErrNotReplicable)
+		return Position{}, fmt.Errorf("%w: binary logging is off; set log_bin in the server's configuration and restart it", ErrNotReplicable)
 	}
-	file, err = r.GetString(0, 0)
+	file, err := r.GetString(0, 0)
 	if err != nil {
-		return "", 0, fmt.Errorf("ask where the binlog ends: %w", err)
+		return Position{}, fmt.Errorf("ask where the binlog ends: %w", err)
 	}
 	n, err := r.GetUint(0, 1)
 	if err != nil {
-		return "", 0, fmt.Errorf("ask where the binlog ends: %w", err)
+		return Position{}, fmt.Errorf("ask where the binlog ends: %w", err)
 	}
 	if n > maxOffset { // behind a group of over 4 GiB; the server turns to a new file next
-		return "", 0, fmt.Errorf("the binlog ends at %s/%d, where no dump can start; FLUSH BINARY LOGS mends it", file, n)
+		return Position{}, fmt.Errorf("the binlog ends at %s/%d, where no dump can start; FLUSH BINARY LOGS mends it", file, n)
 	}
-	return strings.Clone(file), uint32(n), nil
+	return Checkpoint(strings.Clone(file), uint32(n), 0)
 }
 
 // clockOf is how far the server's clock is ahead of ours: ages of events are by its clock.

@@ -182,11 +182,7 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 // approach asks what the server holds: where the reading begins, if from now, and
 // how far behind it is.
 func (s *Source) approach(c *client.Conn, r *reader, live bool) (*lag, error) {
-	file, pos, err := endOf(c)
-	if err != nil {
-		return nil, err
-	}
-	end, err := Checkpoint(file, pos, 0)
+	end, err := endOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -286,8 +282,8 @@ func (s *Source) nothingToSay(ctx context.Context, d *dump, r *reader) bool {
 		return false
 	}
 	defer quit(c)
-	file, pos, err := endOf(c)
-	if at, ok := r.checkpoint(); err != nil || !ok || at.file != file || at.pos != pos {
+	end, err := endOf(c)
+	if at, ok := r.checkpoint(); err != nil || !ok || at.file != end.file || at.pos != end.pos {
 		return false
 	}
 	threads, err := textRows(c, "SHOW PROCESSLIST")

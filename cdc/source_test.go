@@ -546,6 +546,8 @@ func TestOthersEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		dumps := 0
+		often := time.NewTicker(src.patience / 20) // a fifth of a heartbeat; without a pause the server runs out of connections
+		defer often.Stop()
 		for begun := time.Now(); time.Since(begun) < 3*src.patience; dumps++ {
 			ctx, cancel := context.WithCancel(t.Context())
 			rec, done := newRecorder(), make(chan struct{})
@@ -556,6 +558,7 @@ func TestOthersEnd(t *testing.T) {
 			rec.wait(t, func() bool { return rec.groups > 0 })
 			cancel()
 			<-done
+			<-often.C
 		}
 		exec(t, s, "INSERT INTO draft.picks (player) VALUES ('a')")
 		live.upTo(t)

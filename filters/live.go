@@ -12,8 +12,8 @@ import (
 // A binding's key has the form that its column's type and collation had when it
 // was made. After an ALTER that changes them, and for a table that was not seen
 // when the client came, Render must not rely on keys: one that no longer fits
-// would lose changes silently. Nobody has to tell when a binding
-// is given up; the garbage collector does.
+// would lose changes silently. Nobody has to tell when a binding is given up; the
+// garbage collector does.
 type liveBindings struct {
 	mu   sync.Mutex
 	byID map[string]weak.Pointer[Binding]

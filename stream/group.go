@@ -16,12 +16,17 @@ func (g *group) add(k *socket) {
 }
 
 func (g *group) remove(k *socket) {
-	last := len(g.socks) - 1
-	g.socks[k.index] = g.socks[last]
-	g.socks[k.index].index = k.index
-	g.socks[last] = nil
-	g.socks = g.socks[:last]
-	k.group = nil
+	var moved *socket
+	g.socks, moved = cut(g.socks, k.index)
+	moved.index, k.group = k.index, nil
+}
+
+// cut takes out the socket at i; the last one moves there.
+func cut(list []*socket, i int32) (_ []*socket, moved *socket) {
+	last := len(list) - 1
+	moved = list[last]
+	list[i], list[last] = moved, nil // nil last: i may be it
+	return list[:last], moved
 }
 
 // index finds the groups that a frame is for without asking each of them.

@@ -178,11 +178,9 @@ func (w *writer) remove(k *socket) {
 
 // forget strikes a member off the list.
 func (w *writer) forget(k *socket) {
-	last := len(w.members) - 1
-	w.members[k.place] = w.members[last]
-	w.members[k.place].place = k.place
-	w.members[last] = nil
-	w.members = w.members[:last]
+	var moved *socket
+	w.members, moved = cut(w.members, k.place)
+	moved.place = k.place
 }
 
 // expel hands a member to a goroutine, which writes rest first.
