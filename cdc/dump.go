@@ -66,21 +66,26 @@ func openDump(ctx context.Context, c *client.Conn, flavor Flavor, id uint32, uui
 		d.close()
 		return nil, fmt.Errorf("ask for the binlog from %s/%d: %w", file, pos, explain(unwrapTrace(err)))
 	}
-	d.r = bufio.NewReaderSize(patient{d.raw, patience}, readBuffer)
+	d.r = bufio.NewReaderSize(patient{d}, readBuffer)
 	return d, nil
 }
 
 // patient gives each read its own deadline: a slow network is not a dead one.
-type patient struct {
-	net.Conn
-	patience time.Duration
-}
+type patient struct{ *dump }
 
-func (c patient) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
+func (p patient) Read(b []byte) (int, error) {
+	if err := p.raw.SetReadDeadline(time.Now().Add(p.patience)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Read(p)
+	return p.raw.Read(b)
+}
+
+// hears tells whether something comes within the time.
+func (d *dump) hears(within time.Duration) bool {
+	defer func(was time.Duration) { d.patience = was }(d.patience)
+	d.patience = within
+	_, err := d.r.Peek(1)
+	return err == nil
 }
 
 func (d *dump) request(flavor Flavor, id uint32, uuid, file string, pos uint32) error {

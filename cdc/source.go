@@ -283,8 +283,12 @@ func (s *Source) nothingToSay(ctx context.Context, d *dump, r *reader) bool {
 	}
 	defer quit(c)
 	end, err := endOf(c)
-	if at, ok := r.checkpoint(); err != nil || !ok || at.file != end.file || at.pos != end.pos {
+	at, ok := r.checkpoint()
+	if err != nil || !ok {
 		return false
+	}
+	if at.file != end.file || at.pos != end.pos {
+		return d.hears(killTimeout) // committed this moment, it is on its way
 	}
 	threads, err := textRows(c, "SHOW PROCESSLIST")
 	return err == nil && slices.ContainsFunc(threads, func(t []string) bool {

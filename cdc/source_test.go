@@ -568,6 +568,57 @@ func TestOthersEnd(t *testing.T) {
 	})
 }
 
+// TestSilence: what is committed in the moment in which a silence is noticed is on
+// its way, and no reason to connect anew; a dump that the server has ended is one.
+func TestSilence(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		src := source(t, s)
+		c, err := src.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := newRecorder()
+		r := newReader(rec, src, Position{})
+		if _, err := src.approach(c, r, false); err != nil {
+			t.Fatal(err)
+		}
+		d, err := src.dump(t.Context(), c, src.identify(c), r.cur, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.end(d)
+		r.restart(src.identify(c))
+		upTo := func(done func() bool) {
+			t.Helper()
+			for e := (event{}); !done(); {
+				if err := d.next(&e); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.event(t.Context(), &e); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		upTo(func() bool { return r.known })
+		if !src.nothingToSay(t.Context(), d, r) {
+			t.Error("a dump with nothing to say was taken for a dead one")
+		}
+		exec(t, s, "INSERT INTO draft.picks (player) VALUES ('a')")
+		if !src.nothingToSay(t.Context(), d, r) {
+			t.Error("a dump that is about to say something was taken for a dead one")
+		}
+		upTo(func() bool { return rec.groups > 0 })
+		exec(t, s, fmt.Sprintf("KILL %d", d.conn.GetConnectionID()))
+		for e := (event{}); err == nil; err = d.next(&e) {
+		}
+		if src.nothingToSay(t.Context(), d, r) {
+			t.Error("a dump that the server has ended was taken for a silent one")
+		}
+	})
+}
+
 // TestLagBytes: what is still to be read is told while a reading catches up.
 func TestLagBytes(t *testing.T) {
 	files := []binlogFile{{"binlog.000001", 1000}, {"binlog.000002", 500}, {"binlog.000003", 300}}
