@@ -19,13 +19,13 @@ func during(b testing.TB, f func(c *cdc.Change)) {
 	must(b, s.Exec("DROP DATABASE bench"))
 }
 
-var nowhere Emit = func(int, cdc.Op, string, []byte, string, any, error) {}
+var nowhere Emit = func(int, cdc.Op, string, []byte, []byte, any, error) {}
 
 func benchmarkRender(b *testing.B, table Table) {
 	table.Name, table.On = "bench.picks", []string{"insert", "update", "delete"}
 	set := compile(b, Options{MaskKey: "k"}, table)
 	during(b, func(c *cdc.Change) {
-		set.Render(c, func(_ int, _ cdc.Op, _ string, _ []byte, _ string, _ any, err error) { must(b, err) })
+		set.Render(c, func(_ int, _ cdc.Op, _ string, _, _ []byte, _ any, err error) { must(b, err) })
 		b.ReportAllocs()
 		for b.Loop() {
 			set.Render(c, nowhere)
@@ -66,8 +66,8 @@ func BenchmarkBindings(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					delivered = 0
-					set.Render(c, func(_ int, _ cdc.Op, _ string, _ []byte, key string, tag any, err error) {
-						for _, bd := range byKey[key] {
+					set.Render(c, func(_ int, _ cdc.Op, _ string, _, key []byte, tag any, err error) {
+						for _, bd := range byKey[string(key)] {
 							if bd.Match(tag) {
 								delivered++
 							}
@@ -90,7 +90,7 @@ func BenchmarkResidual(b *testing.B) {
 		bd := bind(b, set, "round", "2")
 		b.ReportAllocs()
 		for b.Loop() {
-			set.Render(c, func(_ int, op cdc.Op, _ string, _ []byte, _ string, tag any, _ error) {
+			set.Render(c, func(_ int, op cdc.Op, _ string, _, _ []byte, tag any, _ error) {
 				if bd.Match(tag) != (op == cdc.Update) {
 					b.Fatal("wrong")
 				}
@@ -112,7 +112,7 @@ func TestRenderAllocates(t *testing.T) {
 		set := compile(t, Options{MaskKey: "k"}, table)
 		during(t, func(c *cdc.Change) {
 			sent := 0
-			emit := func(_ int, _ cdc.Op, _ string, _ []byte, _ string, _ any, err error) {
+			emit := func(_ int, _ cdc.Op, _ string, _, _ []byte, _ any, err error) {
 				must(t, err)
 				sent++
 			}

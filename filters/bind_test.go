@@ -190,8 +190,8 @@ func TestReshaped(t *testing.T) {
 		places := []cdc.Position{now(t, src)}
 		read := func(from, to int) {
 			replay(t, src, "back", places[from], places[to], func(c *cdc.Change) {
-				set.Render(c, func(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error) {
-					frames = append(frames, frame{stream, op, event, string(data), key, tag, err})
+				set.Render(c, func(stream int, op cdc.Op, event string, data, key []byte, tag any, err error) {
+					frames = append(frames, frame{stream, op, event, string(data), string(key), tag, err})
 				})
 			})
 		}

@@ -150,8 +150,8 @@ type frame struct {
 func rendered(t testing.TB, s *throwaway.Server, schema string, set *Set, sql ...string) (frames []frame) {
 	t.Helper()
 	changes(t, s, schema, func() { must(t, s.Exec(sql...)) }, func(c *cdc.Change) {
-		set.Render(c, func(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error) {
-			frames = append(frames, frame{stream, op, event, string(data), key, tag, err})
+		set.Render(c, func(stream int, op cdc.Op, event string, data, key []byte, tag any, err error) {
+			frames = append(frames, frame{stream, op, event, string(data), string(key), tag, err})
 		})
 	})
 	return frames

@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"bytes"
 	"fmt"
 
 	"vitess.io/vitess/go/sqltypes"
@@ -11,9 +12,10 @@ import (
 // Emit takes what one change is to one stream. data is the payload as it goes
 // behind "data:", line breaks included, valid until Emit returns; event is "" for
 // none. A frame is for a subscription whose binding has this key, if it has one,
-// and whose Match(tag) is true; key "" and tag nil are for all. err says that the
-// change can't be rendered for this stream, which must be told of the loss.
-type Emit = func(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error)
+// and whose Match(tag) is true; an empty key, valid as long as data, and tag nil
+// are for all. err says that the change can't be rendered for this stream, which
+// must be told of the loss.
+type Emit = func(stream int, op cdc.Op, event string, data, key []byte, tag any, err error)
 
 // side is one of a change's two images.
 const (
@@ -56,7 +58,7 @@ func (s *Set) Render(c *cdc.Change, emit Emit) {
 			continue
 		}
 		if err := sc.render(p, c, emit); err != nil {
-			emit(p.rule.index, c.Op, "", nil, "", nil, err)
+			emit(p.rule.index, c.Op, "", nil, nil, nil, err)
 		}
 	}
 }
@@ -66,7 +68,7 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 	case p.err != nil:
 		return p.err
 	case p.pred == nil:
-		return sc.send(p, c, c.Op, "", nil, emit)
+		return sc.send(p, c, c.Op, nil, nil, emit)
 	}
 	sc.eval.reset()
 	var rows [2][]sqltypes.Value // nil: there is no such image, or it fails the static clauses
@@ -95,7 +97,7 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		}
 		return sc.renderBound(p, c, rows, emit)
 	}
-	return sc.send(p, c, Become(rows[before] != nil, rows[after] != nil), "", nil, emit)
+	return sc.send(p, c, Become(rows[before] != nil, rows[after] != nil), nil, nil, emit)
 }
 
 // Become is what a change is to who sees only rows that match; 0: nothing.
@@ -112,7 +114,7 @@ func Become(before, after bool) cdc.Op {
 }
 
 // send renders a change as op, if the stream has that.
-func (sc *scratch) send(p *plan, c *cdc.Change, op cdc.Op, key string, tag any, emit Emit) error {
+func (sc *scratch) send(p *plan, c *cdc.Change, op cdc.Op, key []byte, tag any, emit Emit) error {
 	if !p.rule.on[op] {
 		return nil
 	}
@@ -126,26 +128,20 @@ func (sc *scratch) send(p *plan, c *cdc.Change, op cdc.Op, key string, tag any, 
 
 // renderBound renders a change for subscriptions that differ in parameters.
 func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2][]sqltypes.Value, emit Emit) error {
-	var keys [2]string
+	keys := &sc.bound
 	for side, row := range rows {
 		if row == nil {
 			continue
 		}
 		var ok bool
-		if sc.key, ok = p.pred.appendKey(sc.key[:0], row); !ok {
+		if keys[side], ok = p.pred.appendKey(keys[side][:0], row); !ok {
 			rows[side] = nil
-			continue
-		}
-		if side == after && keys[before] == string(sc.key) {
-			keys[after] = keys[before]
-		} else {
-			keys[side] = string(sc.key)
 		}
 	}
 	if rows[before] == nil && rows[after] == nil {
 		return nil
 	}
-	if rows[before] == nil || rows[after] == nil || keys[before] != keys[after] {
+	if rows[before] == nil || rows[after] == nil || !bytes.Equal(keys[before], keys[after]) {
 		// To each of the two keys there is one row only.
 		if rows[before] != nil {
 			if err := sc.send(p, c, cdc.Delete, keys[before], p.pred.tag(rows, matching, either), emit); err != nil {
@@ -188,16 +184,16 @@ func (sc *scratch) renderAny(p *plan, c *cdc.Change, rows [2][]sqltypes.Value, e
 		return nil
 	}
 	if rows[before] == nil {
-		return sc.send(p, c, cdc.Insert, "", tag(either, matching), emit)
+		return sc.send(p, c, cdc.Insert, nil, tag(either, matching), emit)
 	}
 	if rows[after] == nil {
-		return sc.send(p, c, cdc.Delete, "", tag(matching, either), emit)
+		return sc.send(p, c, cdc.Delete, nil, tag(matching, either), emit)
 	}
 	for _, v := range []struct {
 		op   cdc.Op
 		b, a want
 	}{{cdc.Update, matching, matching}, {cdc.Insert, missing, matching}, {cdc.Delete, matching, missing}} {
-		if err := sc.send(p, c, v.op, "", tag(v.b, v.a), emit); err != nil {
+		if err := sc.send(p, c, v.op, nil, tag(v.b, v.a), emit); err != nil {
 			return err
 		}
 	}

@@ -13,8 +13,9 @@ import (
 type scratch struct {
 	set    *Set
 	masker masker
-	out    []byte // the payload
-	key    []byte // the key before
+	out    []byte    // the payload
+	key    []byte    // the key before
+	bound  [2][]byte // what bindings are looked up by, of both images
 	value  []byte
 	eval   evaluator
 

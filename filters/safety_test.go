@@ -28,7 +28,7 @@ func TestNothingLeaks(t *testing.T) {
 			must(t, s.Exec("INSERT INTO leak.users VALUES ('SECRET1', 'public', 'SECRET3', 'SECRET4', 'SECRET5')",
 				"UPDATE leak.users SET name = 'other', secretid = 'SECRET6'", "UPDATE leak.users SET pin = 'SECRET7'", "DELETE FROM leak.users"))
 		}, func(c *cdc.Change) {
-			set.Render(c, func(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error) {
+			set.Render(c, func(stream int, op cdc.Op, event string, data, key []byte, tag any, err error) {
 				out.Write(data)
 				if err != nil {
 					out.WriteString(err.Error() + "\n")

@@ -118,7 +118,7 @@ func (e *Encoder) Change(c *cdc.Change) error {
 }
 
 // take is what Render calls for each event of a change.
-func (e *Encoder) take(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error) {
+func (e *Encoder) take(stream int, op cdc.Op, event string, data, key []byte, tag any, err error) {
 	if err != nil {
 		if e.failed[stream] == "" {
 			e.failed[stream] = err.Error()
@@ -130,7 +130,7 @@ func (e *Encoder) take(stream int, op cdc.Op, event string, data []byte, key str
 	}
 	f := e.place()
 	f.Pos, f.Block = e.change.Pos, e.encode(e.change.Pos, event, data)
-	f.Stream, f.Op, f.Time, f.Key, f.Tag = stream, op, e.change.Time.UnixMilli(), key, tag
+	f.Stream, f.Op, f.Time, f.Key, f.Tag = stream, op, e.change.Time.UnixMilli(), KeyOf(key), tag
 	e.err = e.frame(f)
 }
 

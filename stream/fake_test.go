@@ -341,7 +341,7 @@ func (r fakeRenderer) Render(c *cdc.Change, emit Emit) {
 	case i < 0:
 		return
 	case strings.HasPrefix(value, "!"):
-		emit(i, c.Op, "", nil, "", nil, errors.New("column secret of db."+table+" can't be decoded"))
+		emit(i, c.Op, "", nil, nil, nil, errors.New("column secret of db."+table+" can't be decoded"))
 		return
 	}
 	event, data := "", value
@@ -353,7 +353,7 @@ func (r fakeRenderer) Render(c *cdc.Change, emit Emit) {
 		key, _, _ = strings.Cut(value, ":")
 		tag = value
 	}
-	emit(i, c.Op, event, []byte(r.prefix+data), key, tag, nil)
+	emit(i, c.Op, event, []byte(r.prefix+data), []byte(key), tag, nil)
 }
 
 type fakeBinding struct{ team, min string }

@@ -16,7 +16,7 @@ type Frame struct {
 	Stream int          // index in the catalog's streams
 	Op     cdc.Op       // 0 for a reset
 	Time   int64        // commit time, milliseconds since 1970 UTC
-	Key    string       // which bindings it is for, see Renderer
+	Key    Key          // which bindings it is for, see Renderer
 	Tag    any
 	ctl    *control // for every subscription that is named: a reset or a new catalog
 }
@@ -45,7 +45,7 @@ func (f *Frame) Event() string { e, _, _ := parseBlock(f.Block); return e }
 func (f *Frame) Data() string { _, d, _ := parseBlock(f.Block); return d }
 
 // size is what a frame costs in memory, roughly: its bytes and itself.
-func (f *Frame) size() int64 { return int64(len(f.Block)+len(f.Key)) + frameOverhead }
+func (f *Frame) size() int64 { return int64(len(f.Block)) + frameOverhead }
 
 const frameOverhead = 160 // unsafe.Sizeof(Frame{}) and a tag
 

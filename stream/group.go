@@ -4,10 +4,17 @@ import "slices"
 
 // group is a writer's clients that have one subscription: they get the same bytes.
 type group struct {
-	sub     *subscription
-	socks   []*socket
-	at      []int    // of each part of sub: the place in its list of the index
 	pending []*Frame // of the batch under way
+	socks   []*socket
+	sub     *subscription
+	at      []int // of each part of sub: the place in its list of the index
+
+	// Where the lists begin. Most groups are one client's with a parameter of its
+	// own, and between two frames for it all memory has gone cold: each step to
+	// more of it costs.
+	frame [1]*Frame
+	sock  [1]*socket
+	seat  [1]seat
 }
 
 func (g *group) add(k *socket) {
@@ -39,11 +46,10 @@ type index struct {
 // key by that key, the others in any.
 type streamIndex struct {
 	any   []seat
-	keyed map[string][]seat
+	keyed map[Key][]seat
 }
 
-// seat is a group's place in a list, with the part that it has it for: between
-// two frames for one client all memory has gone cold, so each step to more costs.
+// seat is a group's place in a list, with the part that it has it for.
 type seat struct {
 	group *group
 	part  *part
@@ -56,7 +62,7 @@ func newIndex(c *catalog) *index {
 // list is the one list of a part's stream where its groups stand.
 func (x *index) list(p *part) []seat {
 	s := &x.streams[p.stream]
-	if p.key == "" {
+	if p.key.none() {
 		return s.any
 	}
 	return s.keyed[p.key]
@@ -65,13 +71,13 @@ func (x *index) list(p *part) []seat {
 func (x *index) setList(p *part, list []seat) {
 	s := &x.streams[p.stream]
 	switch {
-	case p.key == "":
+	case p.key.none():
 		s.any = list
 	case len(list) == 0:
 		delete(s.keyed, p.key)
 	default:
 		if s.keyed == nil {
-			s.keyed = map[string][]seat{}
+			s.keyed = map[Key][]seat{}
 		}
 		s.keyed[p.key] = list
 	}
@@ -83,10 +89,14 @@ func (x *index) group(sub *subscription) *group {
 		return g
 	}
 	g := &group{sub: sub, at: make([]int, len(sub.parts))}
+	g.pending, g.socks = g.frame[:0], g.sock[:0]
 	x.byID[sub.id] = g
 	for i := range sub.parts {
 		p := &sub.parts[i]
 		list := x.list(p)
+		if list == nil && i == 0 {
+			list = g.seat[:0]
+		}
 		g.at[i] = len(list)
 		x.setList(p, append(list, seat{g, p}))
 	}
@@ -105,7 +115,10 @@ func (x *index) remove(g *group) {
 		j := slices.IndexFunc(moved.group.sub.parts, func(q part) bool { return q.stream == p.stream })
 		moved.group.at[j] = g.at[i]
 		list[last] = seat{}
-		x.setList(p, list[:last])
+		if list = list[:last]; last == 0 {
+			list = nil // it may be a part of g
+		}
+		x.setList(p, list)
 	}
 }
 
@@ -116,7 +129,7 @@ func (x *index) route(f *Frame, dirty []*group) []*group {
 	for _, t := range s.any {
 		dirty = t.note(f, dirty)
 	}
-	if f.Key == "" { // a reset, or a frame that each has to judge
+	if f.Key.none() { // a reset, or a frame that each has to judge
 		for _, list := range s.keyed {
 			for _, t := range list {
 				dirty = t.note(f, dirty)

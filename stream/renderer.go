@@ -23,10 +23,10 @@ type Param struct {
 	Required bool   `json:"required"`
 }
 
-// Emit takes one event of Render. data is valid until Emit returns; it may hold
-// line breaks. event "" means no event line. err: this change can't be rendered
+// Emit takes one event of Render. data and key are valid until Emit returns; data
+// may hold line breaks. event "" means no event line. err: this change can't be rendered
 // for that stream, which then gets a reset.
-type Emit = func(stream int, op cdc.Op, event string, data []byte, key string, tag any, err error)
+type Emit = func(stream int, op cdc.Op, event string, data, key []byte, tag any, err error)
 
 // Renderer is one compiled config. Streams are named by their index in
 // Streams(). It is immutable; Render is called from one goroutine a feed, and

@@ -13,18 +13,18 @@ import (
 // socket is a connection that was taken over from net/http. Its writer's lock
 // guards everything but conn, id and writer.
 type socket struct {
-	conn   net.Conn
-	writer *writer
-	fd     int    // valid while not closed: only used under the lock
-	id     uint32 // in the watcher
-
-	group   *group // that serves it; nil: a goroutine does
-	index   int32  // in group.socks
-	place   int32  // in writer.members
+	fd      int    // valid while not closed: only used under the lock
 	last    int64  // when something was sent, see writer.clock
 	version uint64 // Log.version of the checkpoint that the client holds; 0: it holds an event's id
-	gone    chan struct{}
-	closed  bool
+
+	group  *group // that serves it; nil: a goroutine does
+	index  int32  // in group.socks
+	place  int32  // in writer.members
+	conn   net.Conn
+	writer *writer
+	id     uint32 // in the watcher
+	closed bool
+	gone   chan struct{}
 }
 
 // canTakeOver: plain TCP or a unix socket; TLS keeps its state in user space.

@@ -34,7 +34,7 @@ type subscription struct {
 type part struct {
 	stream  int
 	binding Binding // nil: every frame
-	key     string
+	key     Key
 }
 
 // unknownStream and badRequest tell a client's mistakes apart.
@@ -86,7 +86,7 @@ func (c *catalog) subscribe(names []string, params map[string]string) (*subscrip
 func (s *subscription) add(stream int, b Binding) {
 	p := part{stream: stream, binding: b}
 	if b != nil {
-		p.key = b.Key()
+		p.key = KeyOf([]byte(b.Key()))
 	}
 	s.parts = append(s.parts, p)
 }
@@ -186,7 +186,7 @@ func (s *subscription) wants(f *Frame) bool {
 		if p.stream != f.Stream {
 			continue
 		}
-		return f.Reset() || (p.key == "" || f.Key == "" || p.key == f.Key) && p.matches(f)
+		return f.Reset() || p.key.Fits(f.Key) && p.matches(f)
 	}
 	return false
 }

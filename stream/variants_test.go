@@ -27,11 +27,11 @@ func TestVariantsOfOneChange(t *testing.T) {
 		pos := change(at(1, 200+i*100, 1), 0, 0)
 		frame := func(team string) *Frame {
 			block := appendBlock(nil, &cdc.IDs{}, pos, "", []byte(strings.Repeat("x", i)))
-			return &Frame{Pos: pos, Block: block, Key: team, Tag: team + ":"}
+			return &Frame{Pos: pos, Block: block, Key: KeyOf([]byte(team)), Tag: team + ":"}
 		}
 		frames := []*Frame{frame("a"), frame("b")}
 		for range i % 3 { // so that chunks of a fixed number of frames end between the two
-			frames = append([]*Frame{{Pos: change(at(1, 150+i*100, 1), 0, 0), Stream: 0, Key: "c", Tag: "c:"}}, frames...)
+			frames = append([]*Frame{{Pos: change(at(1, 150+i*100, 1), 0, 0), Stream: 0, Key: KeyOf([]byte("c")), Tag: "c:"}}, frames...)
 		}
 		l.publish(frames, at(1, 250+i*100, 1), time.Time{})
 		want = append(want, fmt.Sprintf("id: %s", pos))

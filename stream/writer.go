@@ -9,17 +9,25 @@ import (
 	"rowcast/cdc"
 )
 
-// stepBytes is about how much a writer takes from the log for one round of
-// writes: under load many events become one write per client.
-const stepBytes = 64 << 10
+const (
+	// stepBytes is about how much a writer takes from the log for one round of
+	// writes: under load many events become one write per client.
+	stepBytes = 64 << 10
+	// fewSends is how many writes the first writer does by itself, for all shares.
+	// For so little, more cores cost more than they bring: each has to be woken,
+	// to fetch the frames and to look each up, and takes the readers' turn.
+	fewSends = 2000
+)
 
 // writer serves a share of the clients whose sockets were taken over. All of them
-// stand at the same place of the live log. Whoever holds mu may do its work.
+// stand at the same place of the live log. Whoever holds mu may do its work. The
+// log wakes the first writer, which does little work for all and for more of it
+// kicks the others.
 type writer struct {
 	all  *writers
 	log  *Log
 	base time.Time     // see clock
-	kick chan struct{} // room for one: a client has joined, look at the log
+	kick chan struct{} // room for one: look at the log
 
 	mu      sync.Mutex
 	members []*socket // of all groups, in no order
@@ -28,6 +36,7 @@ type writer struct {
 	seq     uint64 // the next frame for every member
 	losses  uint64
 	total   int64        // Log.total behind seq
+	sends   int          // since follow began
 	pos     cdc.Position // everything at or before it was written, or handed to a goroutine
 	dirty   []*group
 	chunk   []byte   // the bytes of one round for one group
@@ -43,11 +52,14 @@ func (w *writer) serve(ctx context.Context) {
 	tick := time.NewTicker(max(beat/32, time.Millisecond))
 	defer tick.Stop()
 	for {
-		w.mu.Lock()
-		more, wake := w.step()
-		w.mu.Unlock()
-		if more && ctx.Err() == nil {
-			continue // the lock was free for a moment: clients can join and leave
+		wake, alone := w.follow(ctx)
+		switch {
+		case !w.leads():
+			wake = nil
+		case alone:
+			for _, other := range w.all.list[1:] {
+				other.follow(ctx)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -57,6 +69,46 @@ func (w *writer) serve(ctx context.Context) {
 		case <-tick.C:
 			w.beat(beat)
 		}
+	}
+}
+
+func (w *writer) leads() bool { return w == w.all.list[0] }
+
+// follow writes up to the log's end. alone is false where it was so much that the
+// other writers were kicked.
+func (w *writer) follow(ctx context.Context) (wake <-chan struct{}, alone bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sends = 0
+	for {
+		more, wake := w.step()
+		if !more || ctx.Err() != nil {
+			return wake, !w.much()
+		}
+		w.mu.Unlock() // for a moment: clients can join and leave
+		w.mu.Lock()
+	}
+}
+
+// much tells whether all shares together have more to write than one core should:
+// they are about equal.
+func (w *writer) much() bool { return w.sends*len(w.all.list) > fewSends }
+
+// count notes writes that are about to be done.
+func (w *writer) count(sends int) {
+	before := w.much()
+	if w.sends += sends; !before && w.much() && w.leads() {
+		for _, other := range w.all.list[1:] {
+			other.look()
+		}
+	}
+}
+
+// look makes the writer's goroutine look at the log.
+func (w *writer) look() {
+	select {
+	case w.kick <- struct{}{}:
+	default:
 	}
 }
 
@@ -107,9 +159,12 @@ func (w *writer) flush() {
 	w.log.working(+1, 0)
 	now, sent := w.clock(), 0
 	for i, g := range w.dirty {
+		w.count(len(g.socks))
 		sent += w.writeGroup(g, now)
+		clear(g.pending) // a quiet group must not keep what its last frames are pieces of
+		clear(g.frame[:])
 		if g.pending = g.pending[:0]; cap(g.pending) > 256 {
-			g.pending = nil
+			g.pending = g.frame[:0]
 		}
 		if len(g.socks) == 0 {
 			w.index.remove(g)

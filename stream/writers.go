@@ -154,10 +154,7 @@ func (s *subscriber) join() (joined bool, err error) {
 	if v, ok := w.log.read(w.seq); ok && s.sent.Compare(v.head) == 0 {
 		s.sock.version = v.version
 	}
-	select {
-	case w.kick <- struct{}{}:
-	default:
-	}
+	w.look()
 	return true, nil
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	warmUp    = 10               // events before anything is counted
+	warmUp    = 10               // events, or target.warmUp, before anything is counted
 	inFlight  = 16               // of a saturated run: events that not everybody has got yet
 	stalledAt = 15 * time.Second // nothing arrived for so long: nothing more will
 )
@@ -88,7 +88,7 @@ type running struct {
 }
 
 func (r *running) events(to *result) error {
-	for range warmUp {
+	for range max(warmUp, r.t.warmUp) {
 		if err := r.publish(); err != nil {
 			return err
 		}

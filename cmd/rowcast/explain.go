@@ -10,6 +10,7 @@ import (
 
 	"rowcast/cdc"
 	"rowcast/filters"
+	"rowcast/stream"
 )
 
 type explainCmd struct {
@@ -159,13 +160,13 @@ func clauseText(c filters.Clause) string {
 
 // verdict is what the stream makes of a change; op 0: nothing.
 func (x *explaining) verdict(c *cdc.Change) (op cdc.Op, data string, err error) {
-	x.set.Render(c, func(stream int, as cdc.Op, _ string, payload []byte, key string, tag any, failed error) {
-		if stream != x.stream {
+	x.set.Render(c, func(i int, as cdc.Op, _ string, payload, key []byte, tag any, failed error) {
+		if i != x.stream {
 			return
 		}
 		if failed != nil {
 			err = failed
-		} else if x.matches(stream, key, tag) {
+		} else if x.matches(i, stream.KeyOf(key), tag) {
 			op, data = as, string(payload)
 		}
 	})

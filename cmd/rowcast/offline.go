@@ -12,6 +12,7 @@ import (
 
 	"rowcast/cdc"
 	"rowcast/filters"
+	"rowcast/stream"
 )
 
 // offline is what tail and explain need: streams and a database, no HTTP.
@@ -93,10 +94,10 @@ func (o *offline) wants(schema, table []byte) bool {
 }
 
 // matches tells whether a frame with that key and tag is for the binding of its stream.
-func (o *offline) matches(stream int, key string, tag any) bool {
-	b := o.bindings[stream]
-	return slices.Contains(o.picked, stream) &&
-		(b == nil || (b.Key() == "" || key == "" || b.Key() == key) && (tag == nil || b.Match(tag)))
+func (o *offline) matches(i int, key stream.Key, tag any) bool {
+	b := o.bindings[i]
+	return slices.Contains(o.picked, i) &&
+		(b == nil || stream.KeyOf([]byte(b.Key())).Fits(key) && (tag == nil || b.Match(tag)))
 }
 
 // parseID reads an id of the command line.
