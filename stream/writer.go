@@ -82,6 +82,9 @@ func (w *writer) follow(ctx context.Context) (wake <-chan struct{}, alone bool) 
 	w.sends = 0
 	for {
 		more, wake := w.step()
+		if w.much() {
+			w.share() // again: who was done may have missed what has come since
+		}
 		if !more || ctx.Err() != nil {
 			return wake, !w.much()
 		}
@@ -92,12 +95,19 @@ func (w *writer) follow(ctx context.Context) (wake <-chan struct{}, alone bool) 
 
 // much tells whether all shares together have more to write than one core should:
 // they are about equal.
-func (w *writer) much() bool { return w.sends*len(w.all.list) > fewSends }
+func (w *writer) much() bool { return w.sends*len(w.all.list) > w.all.few }
 
 // count notes writes that are about to be done.
 func (w *writer) count(sends int) {
 	before := w.much()
-	if w.sends += sends; !before && w.much() && w.leads() {
+	if w.sends += sends; !before && w.much() {
+		w.share()
+	}
+}
+
+// share has the others do their shares themselves.
+func (w *writer) share() {
+	if w.leads() {
 		for _, other := range w.all.list[1:] {
 			other.look()
 		}

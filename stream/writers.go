@@ -15,13 +15,14 @@ import (
 type writers struct {
 	server *Server
 	list   []*writer
+	few    int           // fewSends, or less in a test
 	next   atomic.Uint32 // spreads clients over list
 	watch  watcher
 	wg     sync.WaitGroup // goroutines of clients that catch up
 }
 
 func newWriters(s *Server) *writers {
-	ws := &writers{server: s}
+	ws := &writers{server: s, few: fewSends}
 	for range runtime.GOMAXPROCS(0) {
 		ws.list = append(ws.list, &writer{all: ws, log: s.live.log, base: time.Now(), kick: make(chan struct{}, 1)})
 	}
