@@ -80,8 +80,12 @@ func (p patient) Read(b []byte) (int, error) {
 	return p.raw.Read(b)
 }
 
-// hears tells whether something comes within the time.
+// hears tells whether something comes within the time, behind the last event.
 func (d *dump) hears(within time.Duration) bool {
+	if _, err := d.r.Discard(d.pending); err != nil {
+		return false
+	}
+	d.pending = 0
 	defer func(was time.Duration) { d.patience = was }(d.patience)
 	d.patience = within
 	_, err := d.r.Peek(1)

@@ -35,7 +35,12 @@ func newScratch(s *Set, maskKey string) *scratch {
 }
 
 func (s *Set) release(sc *scratch) {
-	if cap(sc.out) <= maxScratch && cap(sc.value) <= maxScratch && cap(sc.masker.text) <= maxScratch && sc.eval.small() {
+	for _, b := range [][]byte{sc.out, sc.value, sc.key, sc.bound[before], sc.bound[after], sc.masker.text} {
+		if cap(b) > maxScratch {
+			return
+		}
+	}
+	if sc.eval.small() {
 		s.scratch.Put(sc)
 	}
 }

@@ -19,7 +19,9 @@ type group struct {
 
 func (g *group) add(k *socket) {
 	k.group, k.index = g, int32(len(g.socks))
-	g.socks = append(g.socks, k)
+	if g.socks = append(g.socks, k); len(g.socks) > 1 {
+		g.sock[0] = nil // the list lies elsewhere now
+	}
 }
 
 func (g *group) remove(k *socket) {

@@ -20,9 +20,8 @@ const (
 )
 
 // writer serves a share of the clients whose sockets were taken over. All of them
-// stand at the same place of the live log. Whoever holds mu may do its work. The
-// log wakes the first writer, which does little work for all and for more of it
-// kicks the others.
+// stand at the same place of the live log. Whoever holds mu may do its work. While
+// there is little of it the log wakes the first writer alone, see lead.
 type writer struct {
 	all  *writers
 	log  *Log
@@ -36,8 +35,9 @@ type writer struct {
 	seq     uint64 // the next frame for every member
 	losses  uint64
 	total   int64        // Log.total behind seq
-	sends   int          // since follow began
+	sends   int          // in this round, or the last
 	pos     cdc.Position // everything at or before it was written, or handed to a goroutine
+	end     view         // of the log's end, while members have all before it
 	dirty   []*group
 	chunk   []byte   // the bytes of one round for one group
 	built   []*Frame // what chunk was made of
@@ -52,14 +52,11 @@ func (w *writer) serve(ctx context.Context) {
 	tick := time.NewTicker(max(beat/32, time.Millisecond))
 	defer tick.Stop()
 	for {
-		wake, alone := w.follow(ctx)
-		switch {
-		case !w.leads():
-			wake = nil
-		case alone:
-			for _, other := range w.all.list[1:] {
-				other.follow(ctx)
-			}
+		wake := w.follow(ctx, tick.C)
+		if w.all.list[0] == w {
+			w.lead()
+		} else if !w.all.busy.Load() {
+			wake = nil // the first writer does it, or kicks
 		}
 		select {
 		case <-ctx.Done():
@@ -72,45 +69,66 @@ func (w *writer) serve(ctx context.Context) {
 	}
 }
 
-func (w *writer) leads() bool { return w == w.all.list[0] }
-
-// follow writes up to the log's end. alone is false where it was so much that the
-// other writers were kicked.
-func (w *writer) follow(ctx context.Context) (wake <-chan struct{}, alone bool) {
+// follow writes up to the log's end.
+func (w *writer) follow(ctx context.Context, tick <-chan time.Time) (wake <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sends = 0
-	for {
-		more, wake := w.step()
-		if w.much() {
-			w.share() // again: who was done may have missed what has come since
-		}
-		if !more || ctx.Err() != nil {
-			return wake, !w.much()
-		}
+	for more := true; more && ctx.Err() == nil; {
+		more, wake = w.step()
 		w.mu.Unlock() // for a moment: clients can join and leave
+		select {
+		case <-tick:
+			w.beat(w.all.server.config.Heartbeat)
+		default:
+		}
 		w.mu.Lock()
 	}
+	return wake
 }
 
-// much tells whether all shares together have more to write than one core should:
-// they are about equal.
-func (w *writer) much() bool { return w.sends*len(w.all.list) > w.all.few }
-
-// count notes writes that are about to be done.
-func (w *writer) count(sends int) {
-	before := w.much()
-	if w.sends += sends; !before && w.much() {
-		w.share()
+// lead sees to the shares of the other writers, when the first has come to the
+// log's end: it does what is little, and leaves what is more to them.
+func (w *writer) lead() {
+	w.mu.Lock()
+	busy := w.much()
+	w.mu.Unlock()
+	for _, other := range w.all.list[1:] {
+		busy = busy || !other.help()
+	}
+	w.all.busy.Store(busy)
+	if busy {
+		w.all.share()
 	}
 }
 
-// share has the others do their shares themselves.
-func (w *writer) share() {
-	if w.leads() {
-		for _, other := range w.all.list[1:] {
-			other.look()
+// help does a share's work for its writer; false: it is too much, or was in the
+// last round, or somebody is at it.
+func (w *writer) help() bool {
+	if !w.mu.TryLock() {
+		return false
+	}
+	defer w.mu.Unlock()
+	if w.much() {
+		return false
+	}
+	w.sends = 0
+	for more := true; more; {
+		if more, _ = w.step(); w.much() {
+			return false
 		}
+	}
+	return true
+}
+
+// much tells whether a share has more to write than the first writer does alone.
+func (w *writer) much() bool { return w.sends*len(w.all.list) > w.all.few }
+
+// count notes writes that are about to be done. Where they are much in one share
+// they mostly are in others, whose writers begin at once.
+func (w *writer) count(sends int) {
+	if w.sends += sends; w.much() && !w.all.busy.Swap(true) {
+		w.all.share()
 	}
 }
 
@@ -138,11 +156,10 @@ func (w *writer) step() (more bool, wake <-chan struct{}) {
 		w.losses, w.total = v.losses, max(w.total, v.total)
 		if len(v.frames) == 0 {
 			w.flush()
-			if v.reach.Compare(w.pos) > 0 {
-				w.pos = v.reach
-			}
+			w.ended(v)
 			return false, v.wake
 		}
+		w.end = view{}
 		for _, f := range v.frames {
 			w.seq++
 			if f.ctl != nil && !f.ctl.reset {
@@ -166,10 +183,14 @@ func (w *writer) flush() {
 	if len(w.dirty) == 0 {
 		return
 	}
+	sends := 0
+	for _, g := range w.dirty {
+		sends += len(g.socks)
+	}
+	w.count(sends)
 	w.log.working(+1, 0)
 	now, sent := w.clock(), 0
 	for i, g := range w.dirty {
-		w.count(len(g.socks))
 		sent += w.writeGroup(g, now)
 		clear(g.pending) // a quiet group must not keep what its last frames are pieces of
 		clear(g.frame[:])
@@ -259,6 +280,7 @@ func (w *writer) expel(k *socket, rest []byte, sent cdc.Position) {
 
 // turn deals with a control frame.
 func (w *writer) turn(f *Frame) {
+	w.count(len(w.members))
 	if why := f.ctl.lost; why != nil {
 		block := appendReset(make([]byte, room, 512), f.Pos, why.reason, idText(w.pos), why.message)
 		w.pos = f.Pos
@@ -306,7 +328,16 @@ func (w *writer) fellOut(v view) {
 		w.losses, w.seq = v.losses, w.log.oldest()
 		return
 	}
+	w.count(len(w.members))
 	w.each(func(k *socket) { w.expel(k, nil, w.pos) })
+}
+
+// ended notes what the log says at its end, once members have all before it.
+func (w *writer) ended(v view) {
+	w.end = v
+	if v.reach.Compare(w.pos) > 0 {
+		w.pos = v.reach
+	}
 }
 
 // each calls f for every member; f may remove it.
@@ -324,14 +355,13 @@ func (w *writer) beat(every time.Duration) {
 	if len(w.members) == 0 {
 		return
 	}
-	v, ok := w.log.read(w.seq)
-	if !ok || len(v.frames) > 0 {
-		return // there are events to write, which are better
+	switch v, ok := w.log.read(w.seq); {
+	case !ok || v.head.IsZero():
+		w.end = view{} // exactness is lost
+	case len(v.frames) == 0:
+		w.ended(v)
 	}
-	if v.reach.Compare(w.pos) > 0 {
-		w.pos = v.reach
-	}
-	s := w.all.server
+	v, s := w.end, w.all.server // events may wait to be written, but not to these members
 	comment := make([]byte, room, 128)
 	if s.config.Ping == "" {
 		comment = append(comment, ":\n"...)

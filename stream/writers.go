@@ -16,6 +16,7 @@ type writers struct {
 	server *Server
 	list   []*writer
 	few    int           // fewSends, or less in a test
+	busy   atomic.Bool   // the log wakes all writers, not the first alone
 	next   atomic.Uint32 // spreads clients over list
 	watch  watcher
 	wg     sync.WaitGroup // goroutines of clients that catch up
@@ -40,6 +41,13 @@ func (ws *writers) run(ctx context.Context) {
 	ws.cut()
 	ws.wg.Wait()
 	ws.watch.close()
+}
+
+// share has the writers behind the first look at the log themselves.
+func (ws *writers) share() {
+	for _, w := range ws.list[1:] {
+		w.look()
+	}
 }
 
 // adopt begins the care for a connection; release ends it.
@@ -134,7 +142,7 @@ func (s *subscriber) join() (joined bool, err error) {
 	}
 	if len(w.members) == 0 {
 		w.catalog, w.index = s.sub.catalog, newIndex(s.sub.catalog)
-		w.seq, w.losses, w.pos = s.seq, s.losses, s.pos
+		w.seq, w.losses, w.pos, w.end = s.seq, s.losses, s.pos, view{}
 	}
 	for len(w.members) > 0 && w.seq < s.seq {
 		if more, _ := w.step(); !more && w.seq < s.seq {
