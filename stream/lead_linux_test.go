@@ -61,43 +61,31 @@ func TestLeadIsNotHeldUp(t *testing.T) {
 	eventually(t, "the other writer", func() bool { return other.at() == before+3 })
 }
 
-// TestHeartbeatsBesideTraffic: who gets no events for a while hears from the
-// server all the same, and of the checkpoint, however many events others get.
+// TestHeartbeatsBesideTraffic: who gets no events hears from the server all the
+// same, also where events for others wait to be written at that moment.
 func TestHeartbeatsBesideTraffic(t *testing.T) {
 	src := newFake()
-	s := serve(t, Config{Heartbeat: 200 * time.Millisecond}, src, fakeRenderer{tables: []string{"picks", "teams"}}).started(t)
-	for range s.writers.list { // so that one stands beside the quiet client
-		conn := s.dial(t, "GET /events/teams HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		go func() { _, _ = io.Copy(io.Discard, conn) }() // ends with the connection
-	}
+	s := serve(t, Config{Heartbeat: time.Hour, Ping: "ping"}, src, fakeRenderer{tables: []string{"picks", "teams"}}).started(t)
 	c := s.open(t, h1(), "/events/picks", "")
-	last := c.must().id
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for next := s.next(); ; next++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			src.commit(row{"teams", "next"})
-			for s.next() <= next { // one after the other, without a pause
-				runtime.Gosched()
-			}
-		}
-	}()
-	defer func() { close(stop); <-stopped }()
-	for moved := 0; moved < 5; {
-		begun := time.Now()
-		b := c.must()
-		if took := time.Since(begun); took > 5*time.Second {
-			t.Fatalf("no heartbeat for %v", took)
-		}
-		if b.id != "" && b.id != last {
-			last = b.id
-			moved++
-		}
+	c.must()
+	eventually(t, "the client", func() bool { return s.writers.count() == 1 })
+	before := s.next()
+	for _, w := range s.writers.list {
+		w.mu.Lock()
+	}
+	src.commit(row{"teams", "waits"})
+	eventually(t, "an event", func() bool { return s.next() == before+1 })
+	for _, w := range s.writers.list {
+		w.each(func(k *socket) { k.last -= int64(time.Hour) })
+		w.beat()
+		w.mu.Unlock()
+	}
+	src.commit(row{"picks", "next"})
+	if b := c.must(); b.event != "ping" {
+		t.Fatalf("an hour of silence ended with %+v", b)
+	}
+	if b := c.event(); b.data != "next" {
+		t.Errorf("the event behind the heartbeat is %+v", b)
 	}
 }
 

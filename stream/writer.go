@@ -48,8 +48,7 @@ func (w *writer) clock() int64 { return int64(time.Since(w.base)) }
 
 // serve is the writer's goroutine.
 func (w *writer) serve(ctx context.Context) {
-	beat := w.all.server.config.Heartbeat
-	tick := time.NewTicker(max(beat/32, time.Millisecond))
+	tick := time.NewTicker(max(w.all.server.config.Heartbeat/32, time.Millisecond))
 	defer tick.Stop()
 	for {
 		wake := w.follow(ctx, tick.C)
@@ -64,7 +63,9 @@ func (w *writer) serve(ctx context.Context) {
 		case <-wake:
 		case <-w.kick:
 		case <-tick.C:
-			w.beat(beat)
+			w.mu.Lock()
+			w.beat()
+			w.mu.Unlock()
 		}
 	}
 }
@@ -76,12 +77,12 @@ func (w *writer) follow(ctx context.Context, tick <-chan time.Time) (wake <-chan
 	w.sends = 0
 	for more := true; more && ctx.Err() == nil; {
 		more, wake = w.step()
-		w.mu.Unlock() // for a moment: clients can join and leave
 		select {
 		case <-tick:
-			w.beat(w.all.server.config.Heartbeat)
+			w.beat()
 		default:
 		}
+		w.mu.Unlock() // for a moment: clients can join and leave
 		w.mu.Lock()
 	}
 	return wake
@@ -348,10 +349,9 @@ func (w *writer) each(f func(*socket)) {
 }
 
 // beat sends heartbeats to members that have heard nothing for most of the
-// interval. Their share of it differs by client, which spreads the work.
-func (w *writer) beat(every time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// interval; under the lock. Their share of it differs by client, which spreads
+// the work.
+func (w *writer) beat() {
 	if len(w.members) == 0 {
 		return
 	}
@@ -361,7 +361,8 @@ func (w *writer) beat(every time.Duration) {
 	case len(v.frames) == 0:
 		w.ended(v)
 	}
-	v, s := w.end, w.all.server // events may wait to be written, but not to these members
+	s := w.all.server
+	v, every := w.end, s.config.Heartbeat // events may wait to be written, but not to these members
 	comment := make([]byte, room, 128)
 	if s.config.Ping == "" {
 		comment = append(comment, ":\n"...)
