@@ -85,22 +85,40 @@ func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error
 		return r.finish(ctx, e)
 	}
 	if p == nil {
-		start, err := r.server.prepared(ctx, xid, g.start)
+		was, err := r.server.prepared(ctx, xid, g.start)
 		if errors.Is(err, ErrPurged) {
 			return r.tellAndFinish(ctx, e, fmt.Sprintf("XA COMMIT at %s: the binlog no longer holds what was prepared", g.start))
 		}
 		if err != nil {
 			return err
 		}
-		if start.IsZero() {
+		if was.start.IsZero() {
 			return r.finish(ctx, e) // it was ended before: nothing is left of it
 		}
-		p = &prepared{start: start}
+		p = &prepared{start: was.start}
 	}
 	if err := r.server.again(ctx, r, p.start, g.start, r.commitTime(e), p.undone); err != nil {
 		return fmt.Errorf("read the XA transaction prepared at %s again: %w", p.start, err)
 	}
 	return r.finish(ctx, e)
+}
+
+// rollbackPrepared: what was prepared never happened, unless the binlog says that
+// it did. A server that is killed between the binlog and the engine has what it
+// logged as committed, also in ONE PHASE, prepared when it is back.
+func (r *reader) rollbackPrepared(ctx context.Context, e *event, xid string) error {
+	if r.direct != nil || r.forget(xid) != nil {
+		return r.rollback(ctx, e)
+	}
+	was, err := r.server.prepared(ctx, xid, r.group.start)
+	switch {
+	case errors.Is(err, ErrPurged) || err == nil && was.committed:
+		r.group.notices = append(r.group.notices, Notice{
+			Message: fmt.Sprintf("XA ROLLBACK at %s: the binlog does not hold it as prepared, and may have it as committed", r.group.start)})
+	case err != nil:
+		return err
+	}
+	return r.rollback(ctx, e)
 }
 
 func (r *reader) tellAndFinish(ctx context.Context, e *event, what string) error {

@@ -49,8 +49,7 @@ func (r *reader) statement(ctx context.Context, e *event, q query) error {
 	case "XA COMMIT":
 		return r.commitPrepared(ctx, e, xidOf(rest))
 	case "XA ROLLBACK":
-		r.forget(xidOf(rest))
-		return r.rollback(ctx, e)
+		return r.rollbackPrepared(ctx, e, xidOf(rest))
 	}
 	return nil // XA END, RELEASE SAVEPOINT
 }

@@ -15,35 +15,39 @@ type prepares struct {
 	files     map[string]xaStates
 }
 
-// xaStates says of each xid what a file says last: where it was prepared, or the
-// zero Position if it was committed or rolled back since.
-type xaStates map[string]Position
+// xaStates holds what a file says last of each xid.
+type xaStates map[string]xaState
 
-// prepared implements server: it looks for the XA PREPARE from the file that
-// its commit is in back to the oldest. A reading needs it for transactions that
-// were prepared before it began; it stands still meanwhile, which is logged.
-func (s *Source) prepared(ctx context.Context, xid string, before Position) (Position, error) {
-	s.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "committed", before)
+type xaState struct {
+	start     Position // where it was prepared; zero: it was ended since
+	committed bool
+}
+
+// prepared implements server: it looks from the file that the transaction's end
+// is in back to the oldest. A reading needs it for what was prepared before it
+// began; it stands still meanwhile, which is logged.
+func (s *Source) prepared(ctx context.Context, xid string, before Position) (xaState, error) {
+	s.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "ended", before)
 	c, err := s.Connect(ctx)
 	if err != nil {
-		return Position{}, err
+		return xaState{}, err
 	}
 	files, err := filesOf(c)
 	quit(c)
 	if err != nil {
-		return Position{}, err
+		return xaState{}, err
 	}
 	select { // who waits for another's search must be able to leave
 	case s.prepares.searching <- struct{}{}:
 	case <-ctx.Done():
-		return Position{}, ctx.Err()
+		return xaState{}, ctx.Err()
 	}
 	defer func() { <-s.prepares.searching }()
 	to := before
 	for i := len(files) - 1; i >= 0; i-- {
 		from, err := Checkpoint(files[i].name, firstPos, 0)
 		if err != nil {
-			return Position{}, err
+			return xaState{}, err
 		}
 		if from.Compare(before) > 0 {
 			continue
@@ -51,18 +55,18 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (Pos
 		known, ok := s.prepares.files[from.file]
 		if own := from.file == before.file; own || !ok { // what is known of a file holds at its end, and so not in the commit's own
 			if known, err = s.xaIn(ctx, from, to); err != nil {
-				return Position{}, err
+				return xaState{}, err
 			}
 			if !own {
 				s.prepares.files[from.file] = known
 			}
 		}
-		if start, ok := known[xid]; ok {
-			return start, nil
+		if last, ok := known[xid]; ok {
+			return last, nil
 		}
 		to = from
 	}
-	return Position{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
+	return xaState{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
 }
 
 // forget is for when files of the same names may be others: behind a RESET.
@@ -82,13 +86,13 @@ func (s *Source) xaIn(ctx context.Context, from, to Position) (xaStates, error) 
 		case replication.XA_PREPARE_LOG_EVENT:
 			xid, onePhase, err := parsePrepare(e.body)
 			if err == nil && !onePhase {
-				found[xid] = start
+				found[xid] = xaState{start: start}
 			}
 			return err
 		case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
 			q, err := parseQuery(e)
 			if verb, ok := q.transactionControl(); ok && (verb == "XA COMMIT" || verb == "XA ROLLBACK") {
-				found[xidOf(q.text[len(verb):])] = Position{}
+				found[xidOf(q.text[len(verb):])] = xaState{committed: verb == "XA COMMIT"}
 			}
 			return err
 		}

@@ -20,9 +20,8 @@ type server interface {
 	// again reads the rows of wanted tables of the group at start, which is known
 	// to be committed, and hands them to r as changes of the group at as.
 	again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error
-	// prepared finds where an XA transaction was prepared that was committed at
-	// before; the zero Position if it was ended by then.
-	prepared(ctx context.Context, xid string, before Position) (Position, error)
+	// prepared finds what the binlog says last, before a place, of an XA transaction.
+	prepared(ctx context.Context, xid string, before Position) (xaState, error)
 	// altered is told of each statement that altered a table, and of its group.
 	altered(st *statement, at Position)
 }

@@ -27,8 +27,8 @@ func (offline) define(context.Context, string, string, Position, bool) (*TableDe
 }
 func (offline) same(t *Table) *Table         { return t }
 func (offline) altered(*statement, Position) {}
-func (offline) prepared(context.Context, string, Position) (Position, error) {
-	return Position{}, ErrPurged
+func (offline) prepared(context.Context, string, Position) (xaState, error) {
+	return xaState{}, ErrPurged
 }
 func (o offline) again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error {
 	return errors.New("a recorded binlog is read once")

@@ -290,6 +290,63 @@ func TestCommittedTwice(t *testing.T) {
 	})
 }
 
+// TestRolledBackCommit: such a server may also be told to roll back what its binlog
+// has as committed. Who has the changes must hear of it.
+func TestRolledBackCommit(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		var ends []Position
+		end := func() {
+			at, err := source(t, s).Now(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ends = append(ends, at)
+		}
+		prepare := func() {
+			session(t, s, "XA START 'x'", "INSERT INTO draft.picks (player) VALUES ('once')", "XA END 'x'", "XA PREPARE 'x'")
+		}
+		prepare()
+		end()
+		finishXA(t, s, "ROLLBACK", "x")
+		end()
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		repeatGroup(t, filepath.Join(s.DataDir(), ends[0].File()), ends[0].Offset(), ends[1].Offset()) // no harm: it was rolled back
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		prepare()
+		finishXA(t, s, "COMMIT", "x")
+		end()
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(s.DataDir(), ends[0].File()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		copyGroup(t, b[ends[0].Offset():ends[1].Offset()], filepath.Join(s.DataDir(), ends[2].File()))
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, s, "INSERT INTO draft.teams VALUES (1,'last')")
+		for _, c := range []struct {
+			from Position
+			want []string
+		}{
+			{ends[0], []string{`insert picks 2,"once"`, "notice .", `insert teams 1,"last"`}},
+			{ends[2], []string{"notice .", `insert teams 1,"last"`}}, // the row had come before
+		} {
+			rd := read(t, source(t, s), c.from, newRecorder())
+			rd.upTo(t)
+			same(t, fmt.Sprintf("from %s", c.from), rd.texts(), c.want)
+		}
+	})
+}
+
 // repeatGroup adds the events between two offsets of a binlog file to its end.
 func repeatGroup(t *testing.T, file string, from, to uint32) {
 	t.Helper()
@@ -297,9 +354,19 @@ func repeatGroup(t *testing.T, file string, from, to uint32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := from; at < to; {
-		size := binary.LittleEndian.Uint32(b[at+9:])
-		e := bytes.Clone(b[at : at+size])
+	copyGroup(t, b[from:to], file)
+}
+
+// copyGroup adds events to the end of a binlog file.
+func copyGroup(t *testing.T, events []byte, file string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := uint32(0); at < uint32(len(events)); {
+		size := binary.LittleEndian.Uint32(events[at+9:])
+		e := bytes.Clone(events[at : at+size])
 		binary.LittleEndian.PutUint32(e[13:], uint32(len(b))+size)
 		binary.LittleEndian.PutUint32(e[size-4:], crc32.ChecksumIEEE(e[:size-4]))
 		b, at = append(b, e...), at+size

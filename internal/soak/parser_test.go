@@ -226,6 +226,9 @@ func (p *parser) statement(line string) {
 		p.commit(rows)
 		delete(p.xa, line[len("XA COMMIT "):])
 	case strings.HasPrefix(line, "XA ROLLBACK "):
+		if _, ok := p.xa[line[len("XA ROLLBACK "):]]; !ok {
+			p.orphans[[2]uint32{p.file, p.start}] = true
+		}
 		delete(p.xa, line[len("XA ROLLBACK "):])
 		p.open = false
 	}

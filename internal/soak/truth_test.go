@@ -36,7 +36,7 @@ type truth struct {
 	lineage  map[uint32]uint32
 	changes  int // of all tables
 	xaGroups int
-	orphans  map[[2]uint32]bool // XA COMMITs whose XA PREPARE a crash kept out of the binlog
+	orphans  map[[2]uint32]bool // XA COMMITs and ROLLBACKs whose XA PREPARE is not in the binlog, or is ended there: by a crash
 }
 
 // readTruth parses every binlog file of the server, which may be running but must be quiet.
