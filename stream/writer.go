@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -9,15 +8,9 @@ import (
 	"rowcast/cdc"
 )
 
-const (
-	// stepBytes is about how much a writer takes from the log for one round of
-	// writes: under load many events become one write per client.
-	stepBytes = 64 << 10
-	// fewSends is how many writes the first writer does by itself, for all shares.
-	// For so little, more cores cost more than they bring: each has to be woken,
-	// to fetch the frames and to look each up, and takes the readers' turn.
-	fewSends = 2000
-)
+// stepBytes is about how much a writer takes from the log for one round of
+// writes: under load many events become one write per client.
+const stepBytes = 64 << 10
 
 // writer serves a share of the clients whose sockets were taken over. All of them
 // stand at the same place of the live log. Whoever holds mu may do its work. While
@@ -45,101 +38,6 @@ type writer struct {
 
 // clock is the time as sockets keep it, in 8 bytes.
 func (w *writer) clock() int64 { return int64(time.Since(w.base)) }
-
-// serve is the writer's goroutine.
-func (w *writer) serve(ctx context.Context) {
-	tick := time.NewTicker(max(w.all.server.config.Heartbeat/32, time.Millisecond))
-	defer tick.Stop()
-	for {
-		wake := w.follow(ctx, tick.C)
-		if w.all.list[0] == w {
-			w.lead()
-		} else if !w.all.busy.Load() {
-			wake = nil // the first writer does it, or kicks
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-wake:
-		case <-w.kick:
-		case <-tick.C:
-			w.mu.Lock()
-			w.beat()
-			w.mu.Unlock()
-		}
-	}
-}
-
-// follow writes up to the log's end.
-func (w *writer) follow(ctx context.Context, tick <-chan time.Time) (wake <-chan struct{}) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sends = 0
-	for more := true; more && ctx.Err() == nil; {
-		more, wake = w.step()
-		select {
-		case <-tick:
-			w.beat()
-		default:
-		}
-		w.mu.Unlock() // for a moment: clients can join and leave
-		w.mu.Lock()
-	}
-	return wake
-}
-
-// lead sees to the shares of the other writers, when the first has come to the
-// log's end: it does what is little, and leaves what is more to them.
-func (w *writer) lead() {
-	w.mu.Lock()
-	busy := w.much()
-	w.mu.Unlock()
-	for _, other := range w.all.list[1:] {
-		busy = busy || !other.help()
-	}
-	w.all.busy.Store(busy)
-	if busy {
-		w.all.share()
-	}
-}
-
-// help does a share's work for its writer; false: it is too much, or was in the
-// last round, or somebody is at it.
-func (w *writer) help() bool {
-	if !w.mu.TryLock() {
-		return false
-	}
-	defer w.mu.Unlock()
-	if w.much() {
-		return false
-	}
-	w.sends = 0
-	for more := true; more; {
-		if more, _ = w.step(); w.much() {
-			return false
-		}
-	}
-	return true
-}
-
-// much tells whether a share has more to write than the first writer does alone.
-func (w *writer) much() bool { return w.sends*len(w.all.list) > w.all.few }
-
-// count notes writes that are about to be done. Where they are much in one share
-// they mostly are in others, whose writers begin at once.
-func (w *writer) count(sends int) {
-	if w.sends += sends; w.much() && !w.all.busy.Swap(true) {
-		w.all.share()
-	}
-}
-
-// look makes the writer's goroutine look at the log.
-func (w *writer) look() {
-	select {
-	case w.kick <- struct{}{}:
-	default:
-	}
-}
 
 // step writes the next frames to everybody; more is false at the log's end.
 func (w *writer) step() (more bool, wake <-chan struct{}) {

@@ -43,13 +43,6 @@ func (ws *writers) run(ctx context.Context) {
 	ws.watch.close()
 }
 
-// share has the writers behind the first look at the log themselves.
-func (ws *writers) share() {
-	for _, w := range ws.list[1:] {
-		w.look()
-	}
-}
-
 // adopt begins the care for a connection; release ends it.
 func (ws *writers) adopt(conn net.Conn) (*socket, error) {
 	k := &socket{conn: conn, writer: ws.list[int(ws.next.Add(1))%len(ws.list)], gone: make(chan struct{})}
