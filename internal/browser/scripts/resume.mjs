@@ -43,7 +43,8 @@ scene("a reset is told: purged, and a table that was emptied", async () => {
   const page = await watch(await blank(await open()));
   const human = await visit(await open(), stage.rowcast);
   await until("its connection", async () => (await human.locator("#state").textContent()) === "open");
-  await watch(await reload(page, async () => {
+  // Not watch: it would wait for "open", which the reset may end at once.
+  await subscribe(await reload(page, async () => {
     await order("kill");
     await insert("never to be seen");
     await order("purge");
