@@ -258,13 +258,7 @@ func TestCommittedTwice(t *testing.T) {
 		s := throwaway.Test(t, flavor)
 		draft(t, s)
 		var ends []Position
-		end := func() {
-			at, err := source(t, s).Now(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			ends = append(ends, at)
-		}
+		end := func() { ends = append(ends, endNow(t, s)) }
 		end()
 		session(t, s, "XA START 'x'", "INSERT INTO draft.picks (player) VALUES ('once')", "XA END 'x'", "XA PREPARE 'x'")
 		end()
@@ -273,7 +267,7 @@ func TestCommittedTwice(t *testing.T) {
 		if err := s.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		repeatGroup(t, filepath.Join(s.DataDir(), ends[1].File()), ends[1].Offset(), ends[2].Offset())
+		repeatGroup(t, s, ends[1], ends[2], ends[1].File())
 		if err := s.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -297,13 +291,7 @@ func TestRolledBackCommit(t *testing.T) {
 		s := throwaway.Test(t, flavor)
 		draft(t, s)
 		var ends []Position
-		end := func() {
-			at, err := source(t, s).Now(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			ends = append(ends, at)
-		}
+		end := func() { ends = append(ends, endNow(t, s)) }
 		prepare := func() {
 			session(t, s, "XA START 'x'", "INSERT INTO draft.picks (player) VALUES ('once')", "XA END 'x'", "XA PREPARE 'x'")
 		}
@@ -314,7 +302,7 @@ func TestRolledBackCommit(t *testing.T) {
 		if err := s.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		repeatGroup(t, filepath.Join(s.DataDir(), ends[0].File()), ends[0].Offset(), ends[1].Offset()) // no harm: it was rolled back
+		repeatGroup(t, s, ends[0], ends[1], ends[0].File()) // no harm: it was rolled back
 		if err := s.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -324,11 +312,7 @@ func TestRolledBackCommit(t *testing.T) {
 		if err := s.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		b, err := os.ReadFile(filepath.Join(s.DataDir(), ends[0].File()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		copyGroup(t, b[ends[0].Offset():ends[1].Offset()], filepath.Join(s.DataDir(), ends[2].File()))
+		repeatGroup(t, s, ends[0], ends[1], ends[2].File())
 		if err := s.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -347,19 +331,26 @@ func TestRolledBackCommit(t *testing.T) {
 	})
 }
 
-// repeatGroup adds the events between two offsets of a binlog file to its end.
-func repeatGroup(t *testing.T, file string, from, to uint32) {
+// endNow is where a server's binlog ends.
+func endNow(t *testing.T, s *throwaway.Server) Position {
 	t.Helper()
-	b, err := os.ReadFile(file)
+	at, err := source(t, s).Now(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	copyGroup(t, b[from:to], file)
+	return at
 }
 
-// copyGroup adds events to the end of a binlog file.
-func copyGroup(t *testing.T, events []byte, file string) {
+// repeatGroup adds the events between two places of a stopped server's binlog to
+// the end of one of its files.
+func repeatGroup(t *testing.T, s *throwaway.Server, from, to Position, file string) {
 	t.Helper()
+	whole, err := os.ReadFile(filepath.Join(s.DataDir(), from.File()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := whole[from.Offset():to.Offset()]
+	file = filepath.Join(s.DataDir(), file)
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
