@@ -34,6 +34,8 @@ func TestSmall(t *testing.T) {
 		{"shared", "fanout --scale 0.01 --duration 1s --only shared", "| rowcast |bare loop of writes "},
 		{"latency", "fanout --scale 0.01 --duration 1s --only latency", "| 1 client: rowcast |the same rows: mysqlbinlog --raw --stop-never "},
 		{"many", "fanout --scale 0.01 --duration 2s --only many", "| one stream, every row to all |10 tables, a row to 10 clients |a parameter for each client (room = :room)"},
+		{"idle", "fanout --scale 0.01 --duration 1s --only idle", "| rowcast |bare loop of writes "},
+		{"beside", "fanout --scale 0.02 --duration 1s --only beside", "| 100 idle |300 idle |100 idle, the rest of 300 another program's "},
 		{"poll", "poll --duration 1s --every 500ms --clients 20 --rest 2s", "| rowcast, 20 clients |the table polled every 500ms, 20 clients "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

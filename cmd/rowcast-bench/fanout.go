@@ -54,7 +54,12 @@ type fanout struct {
 
 func (f fanout) scaled(n int) int { return max(1, int(float64(n)*f.Scale)) }
 
-// contender is a way to serve the plain case.
+// shorter is d, or less for a quick look.
+func (f fanout) shorter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * min(1, f.Scale))
+}
+
+// contender is a way to serve a load.
 type contender struct {
 	name  string
 	start maker
@@ -164,7 +169,7 @@ func (f fanout) idle() error {
 	g := grid{head: []string{"memory per idle connection, kB", "10,000 clients", "18,000 clients"}}
 	rows := make([][]string, len(list))
 	for _, n := range []int{10_000, 18_000} {
-		all, err := f.rounds("idle", list, load{clients: f.scaled(n), rate: -1, settle: 8 * time.Second})
+		all, err := f.rounds("idle", list, load{clients: f.scaled(n), rate: -1, settle: f.shorter(8 * time.Second)})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -42,6 +43,7 @@ func (b *bench) measure(start maker, l load) (r result, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, t.stop()) }()
+	l.clients = cmp.Or(t.clients, l.clients)
 	before, err := t.memory()
 	if err != nil {
 		return r, err

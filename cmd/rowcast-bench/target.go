@@ -23,6 +23,7 @@ type target struct {
 	pids    func() ([]int, error)      // its processes
 	send    func(n int64) error        // publishes events of number n: every client gets one
 	want    func(i int, n int64) int64 // how many events client i has behind n; nil: n
+	clients int                        // how many there are, if not as the load says
 	warmUp  int                        // events before anything is counted, if more than usual
 	stop    func() error
 	profile func(seconds int) error // nil: none is wanted
