@@ -124,10 +124,22 @@ func newPlan(r *rule, t *cdc.Table) *plan {
 	p := &plan{rule: r, table: t}
 	probs := p.bind()
 	if len(probs.errs) > 0 {
-		p.err = fmt.Errorf("%s no longer fits table %s.%s: %w", r, t.Schema, t.Name, probs.errs[0])
+		p.err = &Unfit{stream: r.String(), table: t.Schema + "." + t.Name, cause: probs.errs[0]}
 	}
 	return p
 }
+
+// Unfit says that a stream can't be made of its table, as the table is now.
+type Unfit struct {
+	stream, table string
+	cause         error
+}
+
+// Error is for the operator: it may name any column of the table.
+func (u *Unfit) Error() string { return u.Public() + ": [[table]] at " + u.cause.Error() }
+
+// Public is for clients, whom columns that are not sent are no business of.
+func (u *Unfit) Public() string { return u.stream + " no longer fits table " + u.table }
 
 // bind looks for everything that the rule names in the table.
 func (p *plan) bind() *problems {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -31,16 +32,16 @@ type Encoder struct {
 
 	begin  cdc.Position // the group being read
 	last   cdc.Position // its newest change
-	failed map[int]string
+	failed map[int]error
 	resets map[int]bool // streams of this group that have their reset
 	ids    cdc.IDs
 	slab   []byte
 	frames []Frame
-	reuse  bool        // frames are gone once they were handed over
-	emit   Emit        // bound once, so that a change costs no closure
-	change *cdc.Change // what emit is about
-	err    error       // of frame, within one Render
-	warned time.Time
+	reuse  bool            // frames are gone once they were handed over
+	emit   Emit            // bound once, so that a change costs no closure
+	change *cdc.Change     // what emit is about
+	err    error           // of frame, within one Render
+	warned map[string]held // by stream
 }
 
 // NewEncoder makes an encoder that hands each frame to frame and each checkpoint
@@ -53,7 +54,7 @@ func NewEncoder(r Renderer, log *slog.Logger, frame func(*Frame) error, checkpoi
 }
 
 func newEncoder(c *catalog, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
-	e := &Encoder{log: log, frame: frame, checkpoint: checkpoint, catalog: c, failed: map[int]string{}, resets: map[int]bool{}}
+	e := &Encoder{log: log, frame: frame, checkpoint: checkpoint, catalog: c, failed: map[int]error{}, resets: map[int]bool{}, warned: map[string]held{}}
 	e.emit = e.take
 	return e
 }
@@ -120,8 +121,8 @@ func (e *Encoder) Change(c *cdc.Change) error {
 // take is what Render calls for each event of a change.
 func (e *Encoder) take(stream int, op cdc.Op, event string, data, key []byte, tag any, err error) {
 	if err != nil {
-		if e.failed[stream] == "" {
-			e.failed[stream] = err.Error()
+		if e.failed[stream] == nil {
+			e.failed[stream] = err
 		}
 		return
 	}
@@ -166,7 +167,7 @@ func (e *Encoder) encode(pos cdc.Position, event string, data []byte) []byte {
 // Notice implements cdc.Handler: one reset for each stream that publishes the table.
 func (e *Encoder) Notice(n cdc.Notice) error {
 	for _, stream := range e.catalog.Affected(n.Schema, n.Table) {
-		if err := e.reset(stream, n.At, n.Message); err != nil {
+		if err := e.reset(stream, n.At, n.Message, errors.New(n.Message)); err != nil {
 			return err
 		}
 	}
@@ -202,8 +203,12 @@ func (e *Encoder) tellFailed(at cdc.Position) error {
 	}
 	defer clear(e.failed)
 	for stream := range e.catalog.infos {
-		if message, failed := e.failed[stream]; failed {
-			if err := e.reset(stream, at, message); err != nil {
+		if cause := e.failed[stream]; cause != nil {
+			message := cause.Error()
+			if u, ok := cause.(interface{ Public() string }); ok { // the text is for the operator alone
+				message = u.Public()
+			}
+			if err := e.reset(stream, at, message, cause); err != nil {
 				return err
 			}
 		}
@@ -211,13 +216,14 @@ func (e *Encoder) tellFailed(at cdc.Position) error {
 	return nil
 }
 
-func (e *Encoder) reset(stream int, at cdc.Position, message string) error {
+// reset puts the notice into the stream, with message, and cause into the log.
+func (e *Encoder) reset(stream int, at cdc.Position, message string, cause error) error {
 	if e.resets[stream] {
 		return nil
 	}
 	e.resets[stream] = true
 	name := e.catalog.infos[stream].Name
-	e.warn("stream reset: its events are not exact here", "stream", name, "at", e.begin, "cause", message)
+	e.warn(name, cause)
 	if message == "" {
 		message = fmt.Sprintf("the events of stream %s are not exact here", name)
 	}
@@ -235,10 +241,25 @@ func (e *Encoder) reset(stream int, at cdc.Position, message string) error {
 	return e.frame(f)
 }
 
-// warn logs at most once a second: a damaged table may fail for every row.
-func (e *Encoder) warn(text string, args ...any) {
-	if now := time.Now(); e.log != nil && now.Sub(e.warned) >= time.Second {
-		e.warned = now
-		e.log.Warn(text, args...)
+// held is when a stream's reset was last logged, and how many were not since.
+type held struct {
+	at    time.Time
+	since int
+}
+
+// warn logs a stream's resets, one a second at most: a table may fail for every row.
+func (e *Encoder) warn(stream string, cause error) {
+	if e.log == nil {
+		return
 	}
+	h := e.warned[stream]
+	if h.since++; time.Since(h.at) >= time.Second {
+		args := []any{"stream", stream, "at", e.begin, "cause", cause}
+		if h.since > 1 {
+			args = append(args, "resets", h.since) // since the last line about the stream
+		}
+		e.log.Warn("stream reset: its events are not exact here", args...)
+		h = held{at: time.Now()}
+	}
+	e.warned[stream] = h
 }

@@ -1,10 +1,12 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"rowcast/cdc"
@@ -37,4 +39,31 @@ func TestGroupBegunAgain(t *testing.T) {
 	if list, want := strings.Join(got, ", "), "a, b, reset "+end.String()+", new c"; list != want {
 		t.Errorf("%s, want %s", list, want)
 	}
+}
+
+// TestResetsLogged: a table that fails for every row does not flood the log, and
+// does not hide another stream's reset either.
+func TestResetsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		e := newEncoder(newCatalog(fakeRenderer{tables: []string{"picks", "teams"}}), slog.New(slog.NewTextHandler(&log, nil)), func(*Frame) error { return nil }, nil)
+		next := 4
+		fails := func(table string) {
+			pos := at(1, next, fakeLineage)
+			next += 100
+			if err := errors.Join(e.Begin(pos), e.Notice(cdc.Notice{At: pos, Schema: "db", Table: table, Message: "it is gone"})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			fails("picks")
+		}
+		fails("teams")
+		<-time.After(time.Second)
+		fails("picks")
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 3 || !strings.Contains(lines[0], "stream=picks") || !strings.Contains(lines[1], "stream=teams") || !strings.HasSuffix(lines[2], "resets=3") {
+			t.Errorf("%s", log.String())
+		}
+	})
 }

@@ -20,8 +20,8 @@ func (s *Server) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.problem
 	e.Pre(s.guard)
-	e.GET("/events/:name", s.events)
-	e.GET("/events", s.events)
+	lookAt(e, "/events/:name", s.events)
+	lookAt(e, "/events", s.events)
 	lookAt(e, "/streams", s.streams)
 	lookAt(e, "/healthz", s.healthz)
 	lookAt(e, "/readyz", s.readyz)
@@ -56,7 +56,7 @@ func (s *Server) problem(err error, c echo.Context) {
 	case status == http.StatusNotFound && errors.Is(err, echo.ErrNotFound):
 		text = "there is nothing here; streams are at /events/{name}, and /streams lists them"
 	case status == http.StatusMethodNotAllowed:
-		text = "only GET is answered here"
+		text = "only GET and HEAD are answered here"
 	}
 	c.Response().Header().Set("Content-Type", "application/problem+json")
 	c.Response().Header().Set("X-Content-Type-Options", "nosniff")
@@ -89,6 +89,9 @@ func (s *Server) events(c echo.Context) error {
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("X-Content-Type-Options", "nosniff")
+	if c.Request().Method == http.MethodHead {
+		return c.NoContent(http.StatusOK) // what GET would begin with; no stream begins
+	}
 	if err := s.admit(); err != nil {
 		if c.Request().ProtoMajor == 1 {
 			h.Set("Connection", "close") // else it keeps a file, which others may be waiting for

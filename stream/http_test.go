@@ -69,13 +69,13 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("admin, Host %s: %d", host, w.Code)
 		}
 	}
-	for path, status := range map[string]int{"/healthz": 200, "/readyz": 200, "/streams": 200, "/": 200, "/nothing": 404} {
+	for path, status := range map[string]int{"/healthz": 200, "/readyz": 200, "/streams": 200, "/": 200, "/nothing": 404, "/events/picks": 200, "/events?table=picks": 200, "/events/nope": 404, "/events": 400} {
 		req, _ := http.NewRequest("HEAD", s.url+path, nil)
 		if resp, body := do(t, req); resp.StatusCode != status || body != "" {
 			t.Errorf("HEAD %s: %s, %q", path, resp.Status, body)
 		}
 	}
-	for _, method := range []string{"POST", "HEAD", "DELETE"} {
+	for _, method := range []string{"POST", "PUT", "DELETE"} {
 		req, _ := http.NewRequest(method, s.url+"/events/picks", nil)
 		if resp, _ := do(t, req); resp.StatusCode != 405 || !strings.Contains(resp.Header.Get("Allow"), "GET") {
 			t.Errorf("%s: %s, Allow %q", method, resp.Status, resp.Header.Get("Allow"))

@@ -71,6 +71,9 @@ func (p *pollWire) end(b []byte) error {
 // EventSource. It takes the same way as every other.
 func (s *Server) longPoll(c echo.Context, req request) error {
 	answer := pollAnswer{Events: []pollEvent{}, LastID: req.id}
+	if c.Request().Method == http.MethodHead {
+		return s.sendPoll(c, answer)
+	}
 	if err := s.admit(); err != nil {
 		answer.Retry = s.laterMillis()
 		return s.sendPoll(c, answer)

@@ -20,7 +20,7 @@ import (
 type app struct {
 	conf  *config
 	env   []string
-	facts io.Writer // takes a line for each fact at the start
+	facts io.Writer // takes a line for each fact at the start; nil: the log does
 	log   *slog.Logger
 	drain time.Duration
 
@@ -67,7 +67,13 @@ func (a *app) open() (err error) {
 	return nil
 }
 
-func (a *app) fact(format string, args ...any) { fmt.Fprintf(a.facts, format+"\n", args...) }
+func (a *app) fact(format string, args ...any) {
+	if a.facts == nil {
+		a.log.Info(fmt.Sprintf(format, args...))
+		return
+	}
+	fmt.Fprintf(a.facts, format+"\n", args...)
+}
 
 // clientsWith leaves files for the database, the admin listener and requests
 // that are no streams: without them a full server could not even say that it is.

@@ -114,13 +114,13 @@ func launch(t testing.TB, config string) *instance {
 	return launchFile(t, writeConfig(t, config))
 }
 
-func launchFile(t testing.TB, file string) *instance {
+func launchFile(t testing.TB, file string, args ...string) *instance {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	i := &instance{file: file, out: &syncBuffer{}, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(i.done)
-		i.code = run(ctx, []string{"serve", "--config", file}, i.out, i.out, nil)
+		i.code = run(ctx, append([]string{"serve", "--config", file}, args...), i.out, i.out, nil)
 	}()
 	t.Cleanup(func() {
 		i.stop()
@@ -138,7 +138,7 @@ func launchFile(t testing.TB, file string) *instance {
 	return i
 }
 
-var listening = regexp.MustCompile(`listening on (\S+)\nmetrics on (\S+)/metrics\n`)
+var listening = regexp.MustCompile(`(?s)listening on ([^\s"]+).*?metrics on ([^\s"]+)/metrics`)
 
 // ready waits until the binlog is read.
 func (i *instance) ready(t testing.TB) *instance {

@@ -24,7 +24,7 @@ func (a *app) meet(ctx context.Context) error {
 		if err == nil || !mayPass(err) {
 			return err
 		}
-		a.log.Warn("waiting for the database", "again", wait, "error", err)
+		a.log.Warn("waiting for the database", "in", wait, "error", err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

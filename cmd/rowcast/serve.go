@@ -32,12 +32,20 @@ func (s *serveCmd) Run(c *console) error {
 		return usageError{fmt.Errorf("--drain %s is less than nothing; give a time as 10s", s.Drain)}
 	}
 	a := &app{conf: conf, env: c.env, facts: c.stderr, log: newLog(c.stderr, s.Log), drain: s.Drain}
+	if s.Log == "json" {
+		a.facts = nil // who collects JSON reads every line as such
+	}
 	return a.run(c.ctx)
 }
 
 func newLog(w io.Writer, form string) *slog.Logger {
 	if form == "json" {
-		return slog.New(slog.NewJSONHandler(w, nil))
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Value.Kind() == slog.KindDuration { // else a number of nanoseconds, which nothing says
+				a.Value = slog.StringValue(a.Value.Duration().String())
+			}
+			return a
+		}}))
 	}
 	return slog.New(slog.NewTextHandler(w, nil))
 }
