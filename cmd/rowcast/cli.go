@@ -89,6 +89,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, env []str
 }
 
 func execute(c *console, parser *kong.Kong, args []string) error {
+	if len(args) > 0 && args[0] == "help" { // as other programs have it
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	if err := knownCommand(parser, args); err != nil {
 		return err
 	}

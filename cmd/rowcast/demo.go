@@ -56,7 +56,7 @@ func (d *demoCmd) Run(c *console) (err error) {
 	if err := s.Exec(demoSchema...); err != nil {
 		return fmt.Errorf("fill the sample database: %w", err)
 	}
-	file, text := filepath.Join(s.Dir(), "config.toml"), demoConfig(s, d.listen())
+	file, text := filepath.Join(s.Dir(), "config.toml"), demoConfig(s, d.listen(steps))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -121,13 +121,14 @@ func (d *demoCmd) flavor() throwaway.Flavor {
 
 // listen is where the page shall be: at the port that one remembers, unless
 // that is taken.
-func (d *demoCmd) listen() string {
+func (d *demoCmd) listen(steps io.Writer) string {
 	if d.Port >= 0 {
 		return fmt.Sprintf("127.0.0.1:%d", d.Port)
 	}
 	const usual = "127.0.0.1:8080"
 	l, err := listen("", usual)
 	if err != nil {
+		fmt.Fprintln(steps, usual+" is taken: the page gets another port")
 		return "127.0.0.1:0"
 	}
 	_ = l.Close()
