@@ -141,3 +141,18 @@ func TestServeWaitsForDatabase(t *testing.T) {
 		}
 	})
 }
+
+// TestCheckWarns of what works, and does not do what it looks like.
+func TestCheckWarns(t *testing.T) {
+	s := draft(t, throwaway.MariaDB)
+	for config, want := range map[string]string{
+		"before = true\ndata = \"row\"\n":    `warn  stream picks: before does nothing with data = "row"; `,
+		"columns = [\"team\"]\n":             "warn  stream picks: a part of the primary key of draft.picks is not sent",
+		"before = true\ndata = \"change\"\n": "",
+	} {
+		code, out, stderr := command(t, "check", "--config", writeConfig(t, configFor(s, "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\n"+config)))
+		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "warn  stream picks") != (want != "") {
+			t.Errorf("%s: exit %d\n%s%s", config, code, out, stderr)
+		}
+	}
+}

@@ -50,6 +50,9 @@ func judgeTables(ctx context.Context, src *cdc.Source, conf *config, set *filter
 
 func (v *verdict) judge(c *client.Conn, flavor cdc.Flavor, conf *config, set *filters.Set, i int, at cdc.Position) error {
 	schema, table, _ := strings.Cut(v.stream.Table, ".")
+	if entry := conf.Tables[i]; entry.Before && entry.Data != "" && entry.Data != "change" {
+		v.warns = append(v.warns, fmt.Sprintf(`before does nothing with data = %q; data = "change" carries the old row too`, entry.Data))
+	}
 	if strings.Contains(v.stream.Table, "*") {
 		defs, err := cdc.LoadTableDefs(c, flavor, schema, table)
 		if err != nil {
