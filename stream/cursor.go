@@ -19,6 +19,7 @@ type cursor struct {
 	sent   cdc.Position // the id that the client holds
 	active bool         // frames behind pos have begun to come
 	lagged bool         // it fell out of history while connected
+	big    []byte       // a block that follows what next has returned, see bigBlock
 }
 
 var (
@@ -73,10 +74,10 @@ func (c *cursor) next(buf []byte, limit int, until uint64) ([]byte, view, error)
 			if buf, err = c.take(buf, f, fresh); err != nil {
 				return buf, v, err
 			}
-			if passed = (cdc.Position{}); fresh && len(buf) == n {
+			if passed = (cdc.Position{}); fresh && len(buf) == n && c.big == nil {
 				passed = f.Pos
 			}
-			if len(buf) >= limit || c.seq == until {
+			if len(buf) >= limit || c.seq == until || c.big != nil {
 				return buf, v, nil
 			}
 		}
@@ -99,6 +100,10 @@ func (c *cursor) take(buf []byte, f *Frame, fresh bool) ([]byte, error) {
 		return buf, nil
 	}
 	c.sent = f.Pos
+	if len(f.Block) > bigBlock {
+		c.big = f.Block
+		return buf, nil
+	}
 	return append(buf, f.Block...), nil
 }
 

@@ -62,6 +62,14 @@ func (p *pollWire) send(b []byte) error {
 	return nil
 }
 
+func (p *pollWire) block(b []byte) error {
+	p.buf, p.events = append(p.buf, b...), true
+	if len(p.buf) >= pollBytes {
+		return errAnswered
+	}
+	return nil
+}
+
 func (p *pollWire) end(b []byte) error {
 	p.buf = append(p.buf, b[room:]...)
 	return nil

@@ -36,6 +36,12 @@ func canTakeOver(conn net.Conn) bool {
 	return false
 }
 
+// unsentBytes is what the kernel keeps for a client that does not take it, beyond
+// what is under way: else it is megabytes for each. And it lets go of a third of
+// what it keeps before it takes more: a slow reader would look like one that
+// takes nothing at all.
+const unsentBytes = 256 << 10
+
 // prepare makes the kernel give up on a peer that is gone or takes nothing.
 func (k *socket) prepare() error {
 	raw, err := k.conn.(syscall.Conn).SyscallConn()
@@ -45,8 +51,9 @@ func (k *socket) prepare() error {
 	_, isTCP := k.conn.(*net.TCPConn)
 	return raw.Control(func(fd uintptr) {
 		k.fd = int(fd)
-		if isTCP { // the option only hastens what keepalive and heartbeats find as well
+		if isTCP { // without the options it works as well
 			_ = unix.SetsockoptInt(k.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stallTimeout.Milliseconds()))
+			_ = unix.SetsockoptInt(k.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentBytes)
 		}
 	})
 }

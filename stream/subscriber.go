@@ -72,7 +72,7 @@ func (s *subscriber) run(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		buf, v, err := s.next((*pooled)[:room], room+batchBytes, toEnd)
-		if len(buf) > room {
+		if len(buf) > room || s.big != nil {
 			if werr := s.deliver(buf, v); werr != nil {
 				return werr
 			}
@@ -122,6 +122,12 @@ func keep(b []byte) []byte {
 func (s *subscriber) deliver(buf []byte, v view) error {
 	s.log.working(+1, 0)
 	err := s.send(buf)
+	if block := s.big; block != nil && err == nil {
+		s.big = nil
+		s.last = time.Now()
+		s.server.metrics.bytes.Add(float64(len(block)))
+		err = s.wire.block(block)
+	}
 	s.log.working(-1, v.total)
 	s.tell(v)
 	return err

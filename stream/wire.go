@@ -1,8 +1,12 @@
 package stream
 
 import (
+	"errors"
 	"net"
 	"net/http"
+	"os"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -12,6 +16,9 @@ const (
 	stallTimeout = 60 * time.Second
 	// room is kept free in front of a batch, for a chunk's header.
 	room = 10
+	// bigBlock is what a goroutine does not copy for its client: many clients that
+	// wait would else hold as many copies of one big row.
+	bigBlock = batchBytes
 	// batchBytes is what a goroutine takes for its client at a time. A blocked
 	// client holds that much, so it is small.
 	batchBytes = 16 << 10
@@ -22,6 +29,8 @@ type wire interface {
 	// send writes whole blocks, b[room:], and sees to it that they leave now.
 	// b[:room] and what is behind b's length are scratch space.
 	send(b []byte) error
+	// block is send for one block that others send as well: it is not changed.
+	block(b []byte) error
 	// end writes what is left to say, then ends the response cleanly.
 	end(b []byte) error
 }
@@ -37,13 +46,19 @@ func (h httpWire) send(b []byte) error {
 	if len(b) == room {
 		return nil
 	}
-	// Not every writer has deadlines (tests' recorders); writing then still works.
-	_ = h.rc.SetWriteDeadline(time.Now().Add(stallTimeout))
-	if _, err := h.w.Write(b[room:]); err != nil {
-		return err
-	}
-	if err := h.rc.Flush(); err != nil {
-		return err
+	return h.block(b[room:])
+}
+
+func (h httpWire) block(b []byte) error {
+	for piece := range slices.Chunk(b, batchBytes) { // a slow client may take long for all of them
+		// Not every writer has deadlines (tests' recorders); writing then still works.
+		_ = h.rc.SetWriteDeadline(time.Now().Add(stallTimeout))
+		if _, err := h.w.Write(piece); err != nil {
+			return err
+		}
+		if err := h.rc.Flush(); err != nil {
+			return err
+		}
 	}
 	// HTTP/2 resets a stream when its deadline passes, also while nothing is written.
 	_ = h.rc.SetWriteDeadline(time.Time{})
@@ -72,12 +87,27 @@ func (c chunkWire) end(b []byte) error {
 	return c.write(out)
 }
 
-func (c chunkWire) write(b []byte) error {
-	if err := c.conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
-		return err
+func (c chunkWire) block(b []byte) error {
+	head := append(strconv.AppendInt(nil, int64(len(b)), 16), "\r\n"...)
+	for _, part := range [][]byte{head, b, []byte("\r\n")} {
+		if err := c.write(part); err != nil {
+			return err
+		}
 	}
-	_, err := c.conn.Write(b)
-	return err
+	return nil
+}
+
+// write takes as long as it needs, while the client takes something.
+func (c chunkWire) write(b []byte) error {
+	for {
+		if err := c.conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+			return err
+		}
+		n, err := c.conn.Write(b)
+		if b = b[n:]; n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
 }
 
 // chunked makes b[room:] one chunk of HTTP/1.1: the header goes into the room,
@@ -114,6 +144,15 @@ func (h *headWire) end(b []byte) error {
 		return h.chunkWire.end(b)
 	}
 	return h.first(b, lastChunk)
+}
+
+func (h *headWire) block(b []byte) error {
+	if h.head != nil {
+		if err := h.first(nil, ""); err != nil {
+			return err
+		}
+	}
+	return h.chunkWire.block(b)
 }
 
 func (h *headWire) first(b []byte, behind string) error {

@@ -25,15 +25,17 @@ type writer struct {
 	members []*socket // of all groups, in no order
 	catalog *catalog
 	index   *index
-	seq     uint64 // the next frame for every member
+	seq     uint64 // the next frame for every member; in a flush, for who leaves as well
 	losses  uint64
 	total   int64        // Log.total behind seq
 	sends   int          // in this round, or the last
 	pos     cdc.Position // everything at or before it was written, or handed to a goroutine
 	end     view         // of the log's end, while members have all before it
 	dirty   []*group
+	buf     []byte   // what chunk lies in
 	chunk   []byte   // the bytes of one round for one group
 	built   []*Frame // what chunk was made of
+	lent    bool     // somebody who could not take all of chunk still has it
 }
 
 // clock is the time as sockets keep it, in 8 bytes.
@@ -60,12 +62,13 @@ func (w *writer) step() (more bool, wake <-chan struct{}) {
 		}
 		w.end = view{}
 		for _, f := range v.frames {
-			w.seq++
 			if f.ctl != nil && !f.ctl.reset {
-				w.flush()
+				w.flush() // who leaves here has f still to come
+				w.seq++
 				w.turn(f)
 				continue
 			}
+			w.seq++
 			w.pos = f.Pos
 			w.dirty = w.index.route(f, w.dirty)
 			bytes += len(f.Block)
@@ -102,6 +105,9 @@ func (w *writer) flush() {
 		w.dirty[i] = nil
 	}
 	w.dirty = w.dirty[:0]
+	if cap(w.buf) > 16*stepBytes { // one big frame
+		w.buf, w.chunk, w.built, w.lent = nil, nil, nil, false
+	}
 	w.log.working(-1, w.total)
 	w.all.server.metrics.bytes.Add(float64(sent))
 }
@@ -110,28 +116,29 @@ func (w *writer) flush() {
 // call that does not wait.
 func (w *writer) writeGroup(g *group, now int64) (sent int) {
 	if !slices.Equal(w.built, g.pending) { // groups with parameters often get the same frames
-		w.chunk = slices.Grow(w.chunk[:0], room)[:room]
+		if w.lent {
+			w.buf, w.lent = nil, false
+		}
+		w.buf = slices.Grow(w.buf[:0], room)[:room]
 		for _, f := range g.pending {
-			w.chunk = append(w.chunk, f.Block...)
+			w.buf = append(w.buf, f.Block...)
 		}
 		w.built = append(w.built[:0], g.pending...)
-		w.chunk = append(w.chunk, "\r\n"...)
+		w.buf = append(w.buf, "\r\n"...)
+		w.chunk = chunked(w.buf[:len(w.buf)-2])
 	}
 	last := g.pending[len(g.pending)-1].Pos
-	chunk := chunked(w.chunk[:len(w.chunk)-2])
 	for i := len(g.socks) - 1; i >= 0; i-- { // backwards: members may leave on the way
 		k := g.socks[i]
 		k.last, k.version = now, 0
-		sent += w.write(k, chunk, last)
-	}
-	if cap(w.chunk) > 16*stepBytes { // one big frame
-		w.chunk, w.built = nil, nil
+		sent += w.write(k, w.chunk, last)
 	}
 	return sent
 }
 
 // write gives a member bytes without waiting. One that can't take all of them
-// leaves for a goroutine; one whose connection is broken is let go.
+// leaves for a goroutine, with b: a copy for each would be a big row's size times
+// the clients. One whose connection is broken is let go.
 func (w *writer) write(k *socket, b []byte, sent cdc.Position) int {
 	n, full, err := k.write(b)
 	switch {
@@ -139,7 +146,8 @@ func (w *writer) write(k *socket, b []byte, sent cdc.Position) int {
 		w.remove(k)
 		w.all.close(k)
 	case full:
-		w.expel(k, slices.Clone(b[n:]), sent)
+		w.lent = true
+		w.expel(k, b[n:], sent)
 	}
 	return n
 }

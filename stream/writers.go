@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,7 +164,7 @@ func (s *subscriber) join() (joined bool, err error) {
 func (s *subscriber) reach(w *writer) (bool, error) {
 	before := s.cursor
 	buf, _, err := s.next(make([]byte, room, 4<<10), stepBytes, w.seq)
-	if err != nil || s.seq != w.seq {
+	if err != nil || s.seq != w.seq || s.big != nil {
 		s.cursor = before // nothing was sent: the goroutine does it again
 		return false, nil
 	}
@@ -182,7 +181,7 @@ func (s *subscriber) reach(w *writer) (bool, error) {
 		return true, nil
 	}
 	w.mu.Unlock() // waiting for one client must not hold up the others
-	err = s.wire.(rawWire).write(slices.Clone(chunk[n:]))
+	err = s.wire.(rawWire).write(chunk[n:])
 	w.mu.Lock()
 	return false, err
 }

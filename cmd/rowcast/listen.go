@@ -73,10 +73,24 @@ func (l *headLimit) state(c net.Conn, s http.ConnState) {
 	}
 	switch s {
 	case http.StateNew:
-		l.timers[c] = time.AfterFunc(l.head, func() { c.Close() })
+		l.closeAfter(c, l.head)
 	case http.StateIdle: // net/http ends it after idle if nothing comes
-		l.timers[c] = time.AfterFunc(l.idle+l.head, func() { c.Close() })
+		l.closeAfter(c, l.idle+l.head)
 	}
+}
+
+// closeAfter is called under mu. A timer that Stop came too late for must not
+// close the connection either: its file may be another client's by then.
+func (l *headLimit) closeAfter(c net.Conn, d time.Duration) {
+	var t *time.Timer
+	t = time.AfterFunc(d, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.timers[c] == t {
+			c.Close()
+		}
+	})
+	l.timers[c] = t
 }
 
 // shutdown ends a server: in order while ctx lasts, then at once.
