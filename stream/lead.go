@@ -10,7 +10,9 @@ import (
 // to fetch the frames and to look each up, and takes the readers' turn.
 const fewSends = 2000
 
-// serve is the writer's goroutine.
+// serve is the writer's goroutine. What wakes it: the log, if it is the first or
+// there is much to do (busy); a kick of the first, which found much, or found the
+// lock taken; a kick of a client that has joined; the tick, for heartbeats.
 func (w *writer) serve(ctx context.Context) {
 	tick := time.NewTicker(max(w.all.server.config.Heartbeat/32, time.Millisecond))
 	defer tick.Stop()
