@@ -124,22 +124,26 @@ func newPlan(r *rule, t *cdc.Table) *plan {
 	p := &plan{rule: r, table: t}
 	probs := p.bind()
 	if len(probs.errs) > 0 {
-		p.err = &Unfit{stream: r.String(), table: t.Schema + "." + t.Name, cause: probs.errs[0]}
+		p.err = &Fault{fmt.Sprintf("%s no longer fits table %s.%s", r, t.Schema, t.Name), fmt.Errorf("[[table]] at %w", probs.errs[0])}
 	}
 	return p
 }
 
-// Unfit says that a stream can't be made of its table, as the table is now.
-type Unfit struct {
-	stream, table string
-	cause         error
+// Fault is why a change can't be rendered, where the cause is the operator's
+// business: it names columns that may not be sent.
+type Fault struct {
+	public string
+	cause  error
 }
 
-// Error is for the operator: it may name any column of the table.
-func (u *Unfit) Error() string { return u.Public() + ": [[table]] at " + u.cause.Error() }
+// Error is for the operator.
+func (f *Fault) Error() string { return f.public + ": " + f.cause.Error() }
 
-// Public is for clients, whom columns that are not sent are no business of.
-func (u *Unfit) Public() string { return u.stream + " no longer fits table " + u.table }
+// Unwrap returns the cause.
+func (f *Fault) Unwrap() error { return f.cause }
+
+// Public is for clients.
+func (f *Fault) Public() string { return f.public }
 
 // bind looks for everything that the rule names in the table.
 func (p *plan) bind() *problems {

@@ -2,7 +2,6 @@ package filters
 
 import (
 	"bytes"
-	"fmt"
 
 	"vitess.io/vitess/go/sqltypes"
 
@@ -78,11 +77,11 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		}
 		row, err := sc.eval.load(side, p.pred, im)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.rule, err)
+			return p.unjudged(err)
 		}
 		v, err := sc.eval.test(p.pred.static, row)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.rule, err)
+			return p.unjudged(err)
 		}
 		if v == isTrue {
 			rows[side] = row
@@ -98,6 +97,10 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		return sc.renderBound(p, c, rows, emit)
 	}
 	return sc.send(p, c, Become(rows[before] != nil, rows[after] != nil), nil, nil, emit)
+}
+
+func (p *plan) unjudged(err error) error {
+	return &Fault{p.rule.String() + ": where can't be judged for a change", err}
 }
 
 // Become is what a change is to who sees only rows that match; 0: nothing.

@@ -205,8 +205,9 @@ func (e *Encoder) tellFailed(at cdc.Position) error {
 	for stream := range e.catalog.infos {
 		if cause := e.failed[stream]; cause != nil {
 			message := cause.Error()
-			if u, ok := cause.(interface{ Public() string }); ok { // the text is for the operator alone
-				message = u.Public()
+			var fault interface{ Public() string }
+			if errors.As(cause, &fault) { // the whole text is for the operator alone
+				message = fault.Public()
 			}
 			if err := e.reset(stream, at, message, cause); err != nil {
 				return err

@@ -69,7 +69,7 @@ func (s *Server) allowOrigin(h http.Header, r *http.Request) {
 
 func (s *Server) preflight(c echo.Context) error {
 	h := c.Response().Header()
-	h.Set("Allow", "GET, OPTIONS")
+	h.Set("Allow", "GET, HEAD, OPTIONS")
 	if h.Get("Access-Control-Allow-Origin") != "" {
 		h.Set("Access-Control-Allow-Methods", "GET")
 		h.Set("Access-Control-Allow-Headers", "Last-Event-ID, Cache-Control")

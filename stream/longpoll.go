@@ -80,7 +80,8 @@ func (p *pollWire) end(b []byte) error {
 func (s *Server) longPoll(c echo.Context, req request) error {
 	answer := pollAnswer{Events: []pollEvent{}, LastID: req.id}
 	if c.Request().Method == http.MethodHead {
-		return s.sendPoll(c, answer)
+		pollHeaders(c)
+		return c.NoContent(http.StatusOK)
 	}
 	if err := s.admit(); err != nil {
 		answer.Retry = s.laterMillis()
@@ -112,12 +113,16 @@ func (s *Server) longPoll(c echo.Context, req request) error {
 }
 
 func (s *Server) sendPoll(c echo.Context, a pollAnswer) error {
+	pollHeaders(c)
+	return writeJSON(c.Response(), a)
+}
+
+func pollHeaders(c echo.Context) {
 	h := c.Response().Header()
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Accept")
 	h.Set("Content-Type", "application/json")
-	return writeJSON(c.Response(), a)
 }
 
 // read turns blocks into events, by the rules of EventSource as far as this

@@ -24,14 +24,7 @@ func TestQuietGroupsHoldNothing(t *testing.T) {
 	for i := range others {
 		others[i] = row{"picks", "none:" + strings.Repeat("x", slabBytes/8)}
 	}
-	held := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC() // what pools held is gone with the second
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := held()
+	before := liveHeap()
 	for i, c := range clients {
 		src.commit(row{"picks", fmt.Sprintf("%d:a", i)})
 		if got := c.event().data; got != fmt.Sprintf("%d:a", i) {
@@ -41,7 +34,16 @@ func TestQuietGroupsHoldNothing(t *testing.T) {
 	}
 	src.commit(row{"picks", "0:b"})
 	clients[0].event()
-	if after := held(); after > before+n*slabBytes {
+	if after := liveHeap(); after > before+n*slabBytes {
 		t.Errorf("%d quiet clients hold %d kB more than before their last row", n, (after-before)>>10)
 	}
+}
+
+// liveHeap is what is in use, in bytes.
+func liveHeap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what pools held is gone with the second
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

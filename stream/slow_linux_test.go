@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,17 +88,10 @@ func TestBigRowIsShared(t *testing.T) {
 	for range n {
 		clients = append(clients, s.slow(t, "/events/picks"))
 	}
-	held := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC() // what pools held is gone with the second
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := held()
+	before := liveHeap()
 	check := func(who string) {
 		t.Helper()
-		if after := held(); after > before+6*size {
+		if after := liveHeap(); after > before+6*size {
 			t.Errorf("%d clients of %s hold %d MiB for rows of %d", n, who, (after-before)>>20, size>>20)
 		}
 	}
@@ -120,6 +112,37 @@ func TestBigRowIsShared(t *testing.T) {
 	for i, c := range clients {
 		if got := c.event().data; got != second {
 			t.Fatalf("client %d got %d bytes", i, len(got))
+		}
+	}
+}
+
+// TestBigRowIsSharedByGroups: also where each of them gets something else with it.
+func TestBigRowIsSharedByGroups(t *testing.T) {
+	const n, size = 20, 2 << 20
+	src := newFake()
+	tables := []string{"picks"}
+	for i := range n {
+		tables = append(tables, fmt.Sprintf("t%d", i))
+	}
+	s := serve(t, Config{Heartbeat: time.Hour}, src, fakeRenderer{tables: tables}).started(t)
+	var clients []*sse
+	var rows []row
+	for i := range n {
+		clients = append(clients, s.slow(t, fmt.Sprintf("/events?table=picks&table=t%d", i)))
+		rows = append(rows, row{fmt.Sprintf("t%d", i), fmt.Sprint(i)})
+	}
+	big := strings.Repeat("x", size)
+	before := liveHeap()
+	src.commit(append(append(rows, row{"picks", big}), rows...)...)
+	eventually(t, "the sockets to fill", func() bool { return s.writers.count() == 0 })
+	if after := liveHeap(); after > before+6*size {
+		t.Errorf("%d groups hold %d MiB for a row of %d", n, (after-before)>>20, size>>20)
+	}
+	for i, c := range clients {
+		for _, want := range []string{fmt.Sprint(i), big, fmt.Sprint(i)} {
+			if got := c.event().data; got != want {
+				t.Fatalf("client %d got %.20q, %d bytes", i, got, len(got))
+			}
 		}
 	}
 }

@@ -42,20 +42,30 @@ func canTakeOver(conn net.Conn) bool {
 // takes nothing at all.
 const unsentBytes = 256 << 10
 
-// prepare makes the kernel give up on a peer that is gone or takes nothing.
+// Tune makes the kernel give up on a client that is gone or takes nothing, and
+// keep little for one that is slow. For each connection that is accepted.
+func Tune(conn net.Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return // it is closed
+	}
+	_ = raw.Control(func(fd uintptr) { // without the options it works as well
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stallTimeout.Milliseconds()))
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentBytes)
+	})
+}
+
+// prepare finds the descriptor.
 func (k *socket) prepare() error {
 	raw, err := k.conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return err
 	}
-	_, isTCP := k.conn.(*net.TCPConn)
-	return raw.Control(func(fd uintptr) {
-		k.fd = int(fd)
-		if isTCP { // without the options it works as well
-			_ = unix.SetsockoptInt(k.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stallTimeout.Milliseconds()))
-			_ = unix.SetsockoptInt(k.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentBytes)
-		}
-	})
+	return raw.Control(func(fd uintptr) { k.fd = int(fd) })
 }
 
 // write gives the kernel what it takes at once; full is true where that is not all.

@@ -16,8 +16,8 @@ const (
 	stallTimeout = 60 * time.Second
 	// room is kept free in front of a batch, for a chunk's header.
 	room = 10
-	// bigBlock is what a goroutine does not copy for its client: many clients that
-	// wait would else hold as many copies of one big row.
+	// bigBlock is what nobody copies for a single client: many that wait would else
+	// hold as many copies of one big row.
 	bigBlock = batchBytes
 	// batchBytes is what a goroutine takes for its client at a time. A blocked
 	// client holds that much, so it is small.

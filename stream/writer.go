@@ -68,10 +68,16 @@ func (w *writer) step() (more bool, wake <-chan struct{}) {
 				w.turn(f)
 				continue
 			}
+			alone := len(f.Block) > bigBlock // so that all groups share one copy, whatever else they get
+			if alone {
+				w.flush()
+			}
 			w.seq++
 			w.pos = f.Pos
 			w.dirty = w.index.route(f, w.dirty)
-			bytes += len(f.Block)
+			if bytes += len(f.Block); alone {
+				w.flush()
+			}
 		}
 		if bytes >= stepBytes {
 			w.flush()

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rowcast/stream"
 )
 
 // listen opens an address of the config; key names it in the error.
@@ -73,6 +75,7 @@ func (l *headLimit) state(c net.Conn, s http.ConnState) {
 	}
 	switch s {
 	case http.StateNew:
+		stream.Tune(c)
 		l.closeAfter(c, l.head)
 	case http.StateIdle: // net/http ends it after idle if nothing comes
 		l.closeAfter(c, l.idle+l.head)

@@ -63,6 +63,7 @@ func TestPurgedWhileAway(t *testing.T) {
 		l.until(away)
 		l.insert(20)
 		l.flush()
+		l.until(l.subscriber("witness", 2)) // rowcast has read it all: who comes now begins behind it
 		l.until(kept)
 		l.insert(20)
 		l.i.kill()
