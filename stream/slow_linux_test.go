@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rowcast/cdc"
 )
 
 // slow opens a client with hardly any room in the kernel, on either side: what it
@@ -75,6 +77,38 @@ func TestReloadFindsSocketFull(t *testing.T) {
 	src.commit(row{"teams", "another stream's"}, row{"picks", "third"})
 	if got := c.event().data; got != "new:third" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestVariantsFindSocketFull: nor does a client lose what it gets of a change of
+// which others got their part before.
+func TestVariantsFindSocketFull(t *testing.T) {
+	s := serve(t, Config{Heartbeat: time.Hour}, newFake(), fakeRenderer{tables: []string{"picks?"}}).started(t)
+	c := s.slow(t, "/events/picks?team=b")
+	_, head := s.live.log.current()
+	var want []string
+	var frames []*Frame
+	add := func(n int, team string, size int) {
+		pos := change(at(1, 1000*n+1000, fakeLineage), 0, 0)
+		data := fmt.Sprint(team, n) + strings.Repeat("x", size)
+		frames = append(frames, &Frame{Pos: pos, Block: appendBlock(nil, &cdc.IDs{}, pos, "", []byte(data)), Key: KeyOf([]byte(team)), Tag: team + ":"})
+		if team == "b" {
+			want = append(want, data)
+		}
+	}
+	add(0, "b", 12<<10)
+	for n := range 4 {
+		add(n+1, "a", n/2*2*bigBlock)
+		add(n+1, "b", (n+1)%2*2*bigBlock) // the first: behind a small part, and what fills the socket
+	}
+	if head.Compare(frames[0].Pos) >= 0 {
+		t.Fatalf("the log is at %s already", head)
+	}
+	s.held(t, uint64(len(frames)), func() { s.live.log.publish(frames, at(1, 9000, fakeLineage), time.Time{}) })
+	for _, w := range want {
+		if got := c.event().data; got != w {
+			t.Fatalf("got %.20q, want %.20q", got, w)
+		}
 	}
 }
 

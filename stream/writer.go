@@ -46,7 +46,7 @@ func (w *writer) step() (more bool, wake <-chan struct{}) {
 	if len(w.members) == 0 {
 		return false, w.log.wait()
 	}
-	bytes := 0
+	bytes, alone := 0, false // a big change goes alone: groups share its copy, whatever else they get
 	for bytes < stepBytes {
 		v, ok := w.log.read(w.seq)
 		if !ok {
@@ -68,16 +68,18 @@ func (w *writer) step() (more bool, wake <-chan struct{}) {
 				w.turn(f)
 				continue
 			}
-			alone := len(f.Block) > bigBlock // so that all groups share one copy, whatever else they get
-			if alone {
-				w.flush()
+			big := len(f.Block) > bigBlock
+			if f.Pos.Compare(w.pos) != 0 { // else a part of the same change: who leaves has done with pos
+				if big || alone {
+					w.flush()
+				}
+				alone = false
 			}
+			alone = alone || big
 			w.seq++
 			w.pos = f.Pos
 			w.dirty = w.index.route(f, w.dirty)
-			if bytes += len(f.Block); alone {
-				w.flush()
-			}
+			bytes += len(f.Block)
 		}
 		if bytes >= stepBytes {
 			w.flush()
