@@ -167,7 +167,7 @@ func (e *Encoder) encode(pos cdc.Position, event string, data []byte) []byte {
 // Notice implements cdc.Handler: one reset for each stream that publishes the table.
 func (e *Encoder) Notice(n cdc.Notice) error {
 	for _, stream := range e.catalog.Affected(n.Schema, n.Table) {
-		if err := e.reset(stream, n.At, n.Message, errors.New(n.Message)); err != nil {
+		if err := e.reset(stream, n.At, n.Message, n.Message); err != nil {
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func (e *Encoder) tellFailed(at cdc.Position) error {
 			if errors.As(cause, &fault) { // the whole text is for the operator alone
 				message = fault.Public()
 			}
-			if err := e.reset(stream, at, message, cause); err != nil {
+			if err := e.reset(stream, at, message, cause.Error()); err != nil {
 				return err
 			}
 		}
@@ -218,7 +218,7 @@ func (e *Encoder) tellFailed(at cdc.Position) error {
 }
 
 // reset puts the notice into the stream, with message, and cause into the log.
-func (e *Encoder) reset(stream int, at cdc.Position, message string, cause error) error {
+func (e *Encoder) reset(stream int, at cdc.Position, message, cause string) error {
 	if e.resets[stream] {
 		return nil
 	}
@@ -249,7 +249,7 @@ type held struct {
 }
 
 // warn logs a stream's resets, one a second at most: a table may fail for every row.
-func (e *Encoder) warn(stream string, cause error) {
+func (e *Encoder) warn(stream, cause string) {
 	if e.log == nil {
 		return
 	}

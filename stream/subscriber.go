@@ -78,7 +78,7 @@ func (s *subscriber) run(ctx context.Context) error {
 			}
 			buf = buf[:room]
 		}
-		*pooled = keep(buf)
+		*pooled = buf[:room]
 		moved, err := s.move(ctx, v, err, buf)
 		switch {
 		case err != nil:
@@ -108,16 +108,9 @@ func (s *subscriber) run(ctx context.Context) error {
 // errTaken: a writer owns the subscriber now.
 var errTaken = errors.New("a writer took over")
 
-// batches holds the buffers of goroutines that are at work.
+// batches holds the buffers of goroutines that are at work: small, since a big
+// block never goes into one.
 var batches = sync.Pool{New: func() any { b := make([]byte, room, room+batchBytes+2<<10); return &b }}
-
-// keep lets go of a buffer that one big frame has blown up.
-func keep(b []byte) []byte {
-	if cap(b) > 8*batchBytes {
-		return make([]byte, room, room+batchBytes+2<<10)
-	}
-	return b[:room]
-}
 
 func (s *subscriber) deliver(buf []byte, v view) error {
 	s.log.working(+1, 0)
