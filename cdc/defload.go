@@ -2,6 +2,8 @@ package cdc
 
 import (
 	"fmt"
+	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/sqlname"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -87,7 +89,7 @@ func (d *defLoader) columns() error {
 			c := ColumnDef{Name: text(2), DataType: strings.ToLower(text(3)), ColumnType: text(4), Charset: text(5), Collation: text(6),
 				Extra: text(7), collation: uint64(number(8)), octets: number(9), precision: number(10), scale: number(11)}
 			if c.collation == 0 {
-				c.collation = defaultCollation(c.Charset)
+				c.collation = charset.Default(c.Charset)
 			}
 			switch c.DataType {
 			case "time", "datetime", "timestamp":
@@ -150,7 +152,7 @@ func (d *defLoader) checks() error {
 			}
 			for i := range def.Columns {
 				c := &def.Columns[i]
-				if c.DataType == "longtext" && strings.EqualFold(text(2), "json_valid("+quoteName(c.Name)+")") {
+				if c.DataType == "longtext" && strings.EqualFold(text(2), "json_valid("+sqlname.Quote(c.Name)+")") {
 					c.JSONCheck = true
 				}
 			}
@@ -172,8 +174,6 @@ func (d *defLoader) hashes() error {
 			return nil
 		})
 }
-
-func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
 // parseLabels takes apart a COLUMN_TYPE like enum('a','b').
 func parseLabels(columnType string) ([]string, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"rowcast/cdc/internal/wire"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -68,4 +69,12 @@ func explain(err error) error {
 		return fmt.Errorf("%w: binary logging is off; set log_bin in the server's configuration and restart it", ErrNotReplicable)
 	}
 	return err
+}
+
+// cutShort is the error of an event that ends within what was read of it; nil if it does not.
+func cutShort(c *wire.Cursor, what string) error {
+	if c.Bad {
+		return fmt.Errorf("%w: the %s is cut short", ErrCorrupt, what)
+	}
+	return nil
 }

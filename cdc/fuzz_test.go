@@ -128,24 +128,6 @@ func checkImage(t *testing.T, im *Image) {
 	}
 }
 
-// FuzzJSONB: whatever the bytes, JSON or an error, in bounded time and depth.
-func FuzzJSONB(f *testing.F) {
-	for _, doc := range []string{"0001010010000b0001000561012a", "020200120004010005ff7f0b0b", "0f0603050281999a", "0c03616263", "05ff7f", "0b000000000000f03f"} {
-		f.Add(fromHex(doc), []byte{0, 4, '$', '[', '0', ']', 2, 5, 1, 0})
-	}
-	f.Fuzz(func(t *testing.T, doc, diffs []byte) {
-		for _, compact := range []bool{true, false} {
-			out, err := appendJSONB(nil, exact(doc), compact)
-			if err == nil && (!json.Valid(out) || bytes.ContainsAny(out, "\r\n")) {
-				t.Errorf("%q", out)
-			}
-			if out, err = appendJSONDiffs(nil, exact(doc), exact(diffs), compact); err == nil && !json.Valid(out) {
-				t.Errorf("with changes %q", out)
-			}
-		}
-	})
-}
-
 // FuzzGeometry: whatever the bytes, JSON or an error.
 func FuzzGeometry(f *testing.F) {
 	f.Add(fromHex("000000000101000000000000000000f03f0000000000000040"))
@@ -153,34 +135,6 @@ func FuzzGeometry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if out, err := appendGeometry(nil, exact(b)); err == nil && !json.Valid(out) {
 			t.Errorf("%q", out)
-		}
-	})
-}
-
-// FuzzText: any bytes in any character set become valid UTF-8 and one line of JSON.
-func FuzzText(f *testing.F) {
-	for _, id := range []uint64{1, 8, 12, 13, 19, 24, 28, 33, 35, 45, 54, 56, 60, 63, 95, 97, 248} {
-		f.Add(id, []byte("a\n\xa4\xa4\x8f\xa2\xb7\x81\x30\x81\x30\xff\xd8\x3d\xde\x00"))
-	}
-	f.Fuzz(func(t *testing.T, id uint64, b []byte) {
-		cs := charsetOf(id)
-		if cs == nil {
-			return
-		}
-		quoted := cs.appendQuoted(nil, exact(b))
-		var back string
-		if err := json.Unmarshal(quoted, &back); err != nil || bytes.ContainsAny(quoted, "\r\n") {
-			t.Fatalf("%s: %q: %v", cs.name, quoted, err)
-		}
-		if text := cs.appendUTF8(nil, b); cs.kind != csBinary && string(text) != back {
-			t.Errorf("%s: %q as text, %q as JSON", cs.name, text, back)
-		}
-		quoted = AppendQuoted(nil, b)
-		if !json.Valid(quoted) || string(AppendQuoted(nil, string(b))) != string(quoted) {
-			t.Errorf("%q", quoted)
-		}
-		if err := json.Unmarshal(quoted, &back); err != nil || back != string(appendValidUTF8(nil, b)) {
-			t.Errorf("%q", quoted)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"rowcast/cdc/internal/format"
 	"strconv"
 )
 
@@ -147,10 +148,10 @@ func (g *wkb) point() error {
 	x, y := math.Float64frombits(g.order.Uint64(g.b)), math.Float64frombits(g.order.Uint64(g.b[8:]))
 	g.b = g.b[16:]
 	var err error
-	if g.dst, err = appendFloat(append(g.dst, '['), x, 64); err != nil {
+	if g.dst, err = format.AppendFloat(append(g.dst, '['), x, 64); err != nil {
 		return err
 	}
-	if g.dst, err = appendFloat(append(g.dst, ','), y, 64); err != nil {
+	if g.dst, err = format.AppendFloat(append(g.dst, ','), y, 64); err != nil {
 		return err
 	}
 	g.dst = append(g.dst, ']')

@@ -1,5 +1,7 @@
 package cdc
 
+import "rowcast/cdc/internal/format"
+
 // IDs writes the ids of changes that come one after the other: within a rows
 // event only the row's ordinal differs, and the rest is written from memory.
 type IDs struct {
@@ -25,6 +27,6 @@ func (w *IDs) Append(b []byte, p Position) []byte {
 		w.head, w.tail = w.text[:at], w.text[at+1:]
 	}
 	b = append(b, w.head...)
-	b = appendUint(b, uint64(row))
+	b = format.AppendUint(b, uint64(row))
 	return append(b, w.tail...)
 }

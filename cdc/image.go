@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"rowcast/cdc/internal/jsonb"
+	"rowcast/cdc/internal/wire"
 )
 
 // Format chooses how values with two good JSON forms are written.
@@ -130,7 +132,7 @@ func (im *Image) read(t *Table, rc *rowColumns, b []byte) ([]byte, error) {
 			case 2:
 				size = int(binary.LittleEndian.Uint16(b[at:]))
 			default:
-				size = int(uintLE(b[at : at+n]))
+				size = int(wire.UintLE(b[at : at+n]))
 			}
 			at, left = at+n, left-n
 		}
@@ -211,7 +213,7 @@ func (im *Image) appendPatched(dst []byte, i int, compact bool) ([]byte, error) 
 	if !p.ok {
 		return dst, im.valueError(i, fmt.Errorf("the event holds only changes of the document (binlog_row_value_options=PARTIAL_JSON), and not the document before; set binlog_row_image = FULL, or binlog_row_value_options = ''"))
 	}
-	out, err := appendJSONDiffs(dst, p.base, p.diffs, compact)
+	out, err := jsonb.AppendPatched(dst, p.base, p.diffs, compact)
 	if err != nil {
 		return dst, im.valueError(i, err)
 	}

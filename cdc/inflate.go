@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"rowcast/cdc/internal/wire"
 
 	"github.com/klauspost/compress/zlib"
 )
@@ -22,13 +23,13 @@ type inflater struct {
 // inflate undoes MariaDB's compression: a byte with the algorithm and the number
 // of length bytes, the length, big-endian, then a zlib stream.
 func (f *inflater) inflate(b []byte) ([]byte, error) {
-	c := cursor{b: b}
-	head := c.uint(1)
-	size := uintBE(c.take(int(head & 7)))
-	if c.bad || head&7 == 0 || head&7 > 4 || head&0x70 != 0 || size > maxInflated {
+	c := wire.Cursor{B: b}
+	head := c.Uint(1)
+	size := wire.UintBE(c.Take(int(head & 7)))
+	if c.Bad || head&7 == 0 || head&7 > 4 || head&0x70 != 0 || size > maxInflated {
 		return nil, fmt.Errorf("%w: the head of a compressed event is %x", ErrCorrupt, b[:min(len(b), 5)])
 	}
-	f.in.Reset(c.take(c.left()))
+	f.in.Reset(c.Take(c.Left()))
 	var err error
 	if f.z == nil {
 		f.z, err = zlib.NewReader(&f.in)

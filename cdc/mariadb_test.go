@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"rowcast/cdc/internal/charset"
 	"rowcast/internal/throwaway"
 )
 
@@ -125,7 +126,7 @@ func TestCollationNumbers(t *testing.T) {
 			if _, err := fmt.Sscan(row[0], &id); err != nil {
 				t.Fatal(err)
 			}
-			if got := charsetName(id); got != row[1] {
+			if got := charset.Name(id); got != row[1] {
 				t.Errorf("collation %d: %q, the server says %s", id, got, row[1])
 			}
 		}

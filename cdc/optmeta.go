@@ -2,6 +2,8 @@ package cdc
 
 import (
 	"fmt"
+	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/wire"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -58,25 +60,25 @@ func (l *charsetList) of(i int) (uint64, bool) {
 }
 
 // readOptional reads the entries behind the column list.
-func (m *tableMap) readOptional(c *cursor) error {
-	for c.left() > 0 {
-		typ := c.uint(1)
-		v := cursor{b: c.take(c.length())}
-		if c.bad {
+func (m *tableMap) readOptional(c *wire.Cursor) error {
+	for c.Left() > 0 {
+		typ := c.Uint(1)
+		v := wire.Cursor{B: c.Take(c.Length())}
+		if c.Bad {
 			break
 		}
 		m.readEntry(typ, &v)
-		if v.bad {
+		if v.Bad {
 			return fmt.Errorf("%w: metadata of type %d is cut short", ErrCorrupt, typ)
 		}
 	}
-	return c.failed("optional metadata")
+	return cutShort(c, "optional metadata")
 }
 
-func (m *tableMap) readEntry(typ uint64, v *cursor) {
+func (m *tableMap) readEntry(typ uint64, v *wire.Cursor) {
 	switch typ {
 	case optSignedness:
-		m.raw.signs, m.hasSigns = v.take(v.left()), true
+		m.raw.signs, m.hasSigns = v.Take(v.Left()), true
 	case optDefaultCharset:
 		m.raw.charsets.readDefault(v)
 	case optColumnCharset:
@@ -86,8 +88,8 @@ func (m *tableMap) readEntry(typ uint64, v *cursor) {
 	case optEnumSetCharset:
 		m.raw.enumSets.readEach(v)
 	case optColumnName:
-		for v.left() > 0 && !v.bad {
-			m.raw.names = append(m.raw.names, string(v.take(v.length())))
+		for v.Left() > 0 && !v.Bad {
+			m.raw.names = append(m.raw.names, string(v.Take(v.Length())))
 		}
 	case optSetLabels:
 		m.raw.sets = readLabels(v)
@@ -95,57 +97,57 @@ func (m *tableMap) readEntry(typ uint64, v *cursor) {
 		m.raw.enums = readLabels(v)
 	case optSimpleKey:
 		m.key, m.hasKey = nil, true
-		for v.left() > 0 && !v.bad {
-			m.addKey(v.lenenc(), v)
+		for v.Left() > 0 && !v.Bad {
+			m.addKey(v.Lenenc(), v)
 		}
 	case optPrefixKey:
 		m.key, m.hasKey = nil, true
-		for v.left() > 0 && !v.bad {
-			m.addKey(v.lenenc(), v)
-			v.lenenc() // how much of the column is in the key
+		for v.Left() > 0 && !v.Bad {
+			m.addKey(v.Lenenc(), v)
+			v.Lenenc() // how much of the column is in the key
 		}
 	case optVisibility, optGeometryType, optVectorDimension:
 		// Invisible columns are shown like others, and geometries and vectors tell it themselves.
 	}
 }
 
-func (m *tableMap) addKey(i uint64, v *cursor) {
+func (m *tableMap) addKey(i uint64, v *wire.Cursor) {
 	if i >= uint64(len(m.columns)) {
-		v.bad = true
+		v.Bad = true
 		return
 	}
 	m.key = append(m.key, int(i))
 }
 
-func (l *charsetList) readDefault(v *cursor) {
-	*l = charsetList{present: true, fallback: v.lenenc()}
-	for v.left() > 0 && !v.bad {
+func (l *charsetList) readDefault(v *wire.Cursor) {
+	*l = charsetList{present: true, fallback: v.Lenenc()}
+	for v.Left() > 0 && !v.Bad {
 		if l.except == nil {
 			l.except = map[int]uint64{}
 		}
-		i := v.lenenc()
+		i := v.Lenenc()
 		if i > maxColumns {
-			v.bad = true
+			v.Bad = true
 			return
 		}
-		l.except[int(i)] = v.lenenc()
+		l.except[int(i)] = v.Lenenc()
 	}
 }
 
-func (l *charsetList) readEach(v *cursor) {
+func (l *charsetList) readEach(v *wire.Cursor) {
 	*l = charsetList{present: true, each: []uint64{}}
-	for v.left() > 0 && !v.bad {
-		l.each = append(l.each, v.lenenc())
+	for v.Left() > 0 && !v.Bad {
+		l.each = append(l.each, v.Lenenc())
 	}
 }
 
-func readLabels(v *cursor) [][]string {
+func readLabels(v *wire.Cursor) [][]string {
 	lists := [][]string{}
-	for v.left() > 0 && !v.bad {
-		n := v.length() // each takes a byte or more
+	for v.Left() > 0 && !v.Bad {
+		n := v.Length() // each takes a byte or more
 		labels := make([]string, 0, n)
 		for range n {
-			labels = append(labels, string(v.take(v.length())))
+			labels = append(labels, string(v.Take(v.Length())))
 		}
 		lists = append(lists, labels)
 	}
@@ -235,13 +237,13 @@ func (m *tableMap) labels(lists [][]string, i int, collation uint64) []string {
 		m.hasLabels = false
 		return nil
 	}
-	cs := charsetOf(collation)
-	if cs == nil || cs.kind == csUTF8 {
+	cs := charset.Of(collation)
+	if cs == nil || cs.IsUTF8() {
 		return lists[i]
 	}
 	out := make([]string, len(lists[i]))
 	for j, label := range lists[i] {
-		out[j] = string(cs.appendUTF8(nil, []byte(label)))
+		out[j] = string(cs.AppendUTF8(nil, []byte(label)))
 	}
 	return out
 }

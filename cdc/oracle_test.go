@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"rowcast/cdc/internal/format"
+	"rowcast/cdc/internal/wire"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,20 +18,20 @@ import (
 // rowMaker turns fuzz input into a table map and a rows event that a server
 // could have sent, of the types that go-mysql decodes as well.
 type rowMaker struct {
-	in    cursor
+	in    wire.Cursor
 	types []byte
 	metas []byte
 	signs []byte
 	row   []byte
 }
 
-func (m *rowMaker) byte() byte           { return byte(m.in.uint(1)) }
+func (m *rowMaker) byte() byte           { return byte(m.in.Uint(1)) }
 func (m *rowMaker) bytes(n int)          { m.row = append(m.row, m.random(n)...) }
-func (m *rowMaker) between(a, b int) int { return a + int(m.in.uint(2))%(b-a+1) }
+func (m *rowMaker) between(a, b int) int { return a + int(m.in.Uint(2))%(b-a+1) }
 
 func (m *rowMaker) random(n int) []byte {
 	b := make([]byte, n)
-	copy(b, m.in.take(min(n, m.in.left())))
+	copy(b, m.in.Take(min(n, m.in.Left())))
 	return b
 }
 
@@ -102,8 +104,8 @@ func (m *rowMaker) decimal(precision, scale int) {
 	start := len(m.row)
 	group := func(digits int) {
 		if digits > 0 {
-			v := uint32(m.in.uint(4)) % uint32(math.Pow10(digits))
-			m.row = append(m.row, binary.BigEndian.AppendUint32(nil, v)[4-decimalBytes[digits]:]...)
+			v := uint32(m.in.Uint(4)) % uint32(math.Pow10(digits))
+			m.row = append(m.row, binary.BigEndian.AppendUint32(nil, v)[4-format.DecimalSize(digits, 0):]...)
 		}
 	}
 	group((precision - scale) % 9)
@@ -125,14 +127,14 @@ func (m *rowMaker) temporal(add func(byte, ...byte), typ byte, size int) {
 	at := len(m.row)
 	m.bytes(size)
 	if typ == mysql.MYSQL_TYPE_DATETIME2 { // years up to 9999
-		v := datetimeOffset + uintBE(m.row[at:])%(9999*13<<22)
+		v := datetimeOffset + wire.UintBE(m.row[at:])%(9999*13<<22)
 		copy(m.row[at:], binary.BigEndian.AppendUint64(nil, v)[3:])
 	}
 	if digits == 0 {
 		return
 	}
 	bytes := (digits + 1) / 2
-	v := uint32(m.in.uint(4)) % uint32(math.Pow10(2*bytes))
+	v := uint32(m.in.Uint(4)) % uint32(math.Pow10(2*bytes))
 	if digits%2 == 1 {
 		v -= v % 10
 	}
@@ -143,7 +145,7 @@ func (m *rowMaker) temporal(add func(byte, ...byte), typ byte, size int) {
 }
 
 func (m *rowMaker) text(most, prefix int) {
-	n := min(m.between(0, most), m.in.left(), 1<<(8*prefix)-1)
+	n := min(m.between(0, most), m.in.Left(), 1<<(8*prefix)-1)
 	m.row = append(m.row, binary.LittleEndian.AppendUint32(nil, uint32(n))[:prefix]...)
 	m.bytes(n)
 }
@@ -175,7 +177,7 @@ func FuzzAgainstGoMySQL(f *testing.F) {
 		f.Add(byte(5), append([]byte{byte(i)}, strings.Repeat(string(rune(i))+"\x00\x01\xfe\x9a\x63", 30)...))
 	}
 	f.Fuzz(func(t *testing.T, columns byte, in []byte) {
-		m := rowMaker{in: cursor{b: in}}
+		m := rowMaker{in: wire.Cursor{B: in}}
 		n := int(columns)%12 + 1
 		tableMap, rows := m.events(n)
 		tm, err := parseTableMap(tableMap, MySQL)

@@ -2,6 +2,8 @@ package cdc
 
 import (
 	"fmt"
+	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/format"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
@@ -13,7 +15,7 @@ type plan struct {
 	render uint8  // see below
 	digits uint8  // of a fraction
 	size   uint16 // in bytes, of fixed values and of BINARY
-	cs     *charset
+	cs     *charset.Charset
 	labels []string // in UTF-8
 	quoted [][]byte // the same as JSON strings
 	meta   uint16
@@ -89,7 +91,7 @@ func makePlan(c *Column) plan {
 	case mysql.MYSQL_TYPE_DOUBLE:
 		return fixed(8, asDouble)
 	case mysql.MYSQL_TYPE_NEWDECIMAL:
-		return fixed(decimalSize(int(c.Meta>>8), int(c.Meta&0xff)), asDecimal)
+		return fixed(format.DecimalSize(int(c.Meta>>8), int(c.Meta&0xff)), asDecimal)
 	case mysql.MYSQL_TYPE_BIT:
 		return fixed((bitWidth(c.Meta)+7)/8, asBit)
 	case mysql.MYSQL_TYPE_YEAR:
@@ -102,7 +104,7 @@ func makePlan(c *Column) plan {
 	case mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET:
 		p.labels = c.Labels
 		for _, label := range c.Labels {
-			p.quoted = append(p.quoted, AppendQuoted(nil, label))
+			p.quoted = append(p.quoted, format.AppendQuoted(nil, label))
 		}
 		if c.Type == mysql.MYSQL_TYPE_ENUM {
 			return fixed(int(c.Meta), asEnum)
@@ -188,13 +190,13 @@ func makeStringPlan(c *Column) plan {
 
 // text picks the rendering by character set.
 func (p plan) text(c *Column) plan {
-	p.cs = charsetOf(c.Collation)
+	p.cs = charset.Of(c.Collation)
 	switch {
 	case p.cs == nil:
 		p.render, p.reason = asNothing, fmt.Sprintf("collation %d is not known", c.Collation)
-	case p.cs.kind == csBinary:
+	case p.cs.IsBinary():
 		p.render = asBytes
-	case p.cs.kind == csUTF8:
+	case p.cs.IsUTF8():
 		p.render = asUTF8
 	default:
 		p.render = asText

@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"rowcast/cdc/preflight"
 	"rowcast/internal/throwaway"
 )
 
 // findings runs a preflight as an account; the variable's last finding is kept.
-func findings(t *testing.T, s *throwaway.Server, user string, serverID uint32, tables ...string) map[string][]Finding {
+func findings(t *testing.T, s *throwaway.Server, user string, serverID uint32, tables ...string) map[string][]preflight.Finding {
 	t.Helper()
 	cfg := Config{Addr: s.Addr(), User: user, Password: "p", ServerID: serverID}
 	if user == s.User() {
@@ -23,10 +24,10 @@ func findings(t *testing.T, s *throwaway.Server, user string, serverID uint32, t
 	if err != nil {
 		t.Fatal(err)
 	}
-	byName := map[string][]Finding{}
+	byName := map[string][]preflight.Finding{}
 	for _, f := range list {
 		byName[f.What] = append(byName[f.What], f)
-		if strings.Contains(f.String(), "\n") || f.Level == Fail && f.Fix == "" {
+		if strings.Contains(f.String(), "\n") || f.Level == preflight.Fail && f.Fix == "" {
 			t.Errorf("not one line with a fix: %q", f)
 		}
 	}
@@ -34,8 +35,8 @@ func findings(t *testing.T, s *throwaway.Server, user string, serverID uint32, t
 }
 
 // level is the worst of what was found of one thing.
-func level(list []Finding) Level {
-	worst := OK
+func level(list []preflight.Finding) preflight.Level {
+	worst := preflight.OK
 	for _, f := range list {
 		worst = max(worst, f.Level)
 	}
@@ -48,7 +49,7 @@ func TestPreflightDefaults(t *testing.T) {
 		draft(t, s)
 		found := findings(t, s, s.User(), 0, "draft.picks", "draft.*", "*.*")
 		for what, list := range found {
-			if want := what == "binlog_row_metadata"; (level(list) != OK) != want {
+			if want := what == "binlog_row_metadata"; (level(list) != preflight.OK) != want {
 				t.Errorf("%v", list)
 			}
 		}
@@ -66,22 +67,22 @@ func TestPreflightSettings(t *testing.T) {
 		s := throwaway.Test(t, flavor)
 		type spoilt struct {
 			spoil, what string
-			want        Level
+			want        preflight.Level
 		}
 		cases := []spoilt{
-			{"SET GLOBAL binlog_format = 'STATEMENT'", "binlog_format", Fail},
-			{"SET GLOBAL binlog_format = 'MIXED'", "binlog_format", Fail},
-			{"SET GLOBAL binlog_row_image = 'MINIMAL'", "binlog_row_image", Warn},
-			{"SET GLOBAL binlog_row_metadata = 'MINIMAL'", "binlog_row_metadata", Warn},
-			{"SET GLOBAL binlog_expire_logs_seconds = 60", "binlog_expire_logs_seconds", Warn},
-			{"SET GLOBAL sync_binlog = 0", "sync_binlog", Warn},
+			{"SET GLOBAL binlog_format = 'STATEMENT'", "binlog_format", preflight.Fail},
+			{"SET GLOBAL binlog_format = 'MIXED'", "binlog_format", preflight.Fail},
+			{"SET GLOBAL binlog_row_image = 'MINIMAL'", "binlog_row_image", preflight.Warn},
+			{"SET GLOBAL binlog_row_metadata = 'MINIMAL'", "binlog_row_metadata", preflight.Warn},
+			{"SET GLOBAL binlog_expire_logs_seconds = 60", "binlog_expire_logs_seconds", preflight.Warn},
+			{"SET GLOBAL sync_binlog = 0", "sync_binlog", preflight.Warn},
 		}
 		if flavor == throwaway.MySQL {
 			cases = append(cases, []spoilt{
-				{"SET GLOBAL server_id = 0", "server_id", Fail}, // MariaDB takes it for 1
-				{"SET GLOBAL binlog_row_value_options = 'PARTIAL_JSON', GLOBAL binlog_row_image = 'NOBLOB'", "binlog_row_value_options", Warn},
+				{"SET GLOBAL server_id = 0", "server_id", preflight.Fail}, // MariaDB takes it for 1
+				{"SET GLOBAL binlog_row_value_options = 'PARTIAL_JSON', GLOBAL binlog_row_image = 'NOBLOB'", "binlog_row_value_options", preflight.Warn},
 			}...)
-		} else if found := findings(t, s, s.User(), 0); level(found["binlog_expire_logs_seconds"]) != OK {
+		} else if found := findings(t, s, s.User(), 0); level(found["binlog_expire_logs_seconds"]) != preflight.OK {
 			t.Error(found["binlog_expire_logs_seconds"])
 		}
 		for _, tc := range cases {
@@ -96,7 +97,7 @@ func TestPreflightSettings(t *testing.T) {
 				fix, _, _ = strings.Cut(fix, end)
 			}
 			exec(t, s, fix)
-			if list := findings(t, s, s.User(), 0)[tc.what]; level(list) != OK {
+			if list := findings(t, s, s.User(), 0)[tc.what]; level(list) != preflight.OK {
 				t.Errorf("%s does not mend %s: %v", fix, tc.spoil, list)
 			}
 		}
@@ -107,7 +108,7 @@ func TestPreflightWithoutBinlog(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
 		s := throwaway.Test(t, flavor, "--skip-log-bin")
 		list := findings(t, s, s.User(), 0)["log_bin"]
-		if level(list) != Fail || !strings.Contains(list[0].Fix, "log_bin = binlog") {
+		if level(list) != preflight.Fail || !strings.Contains(list[0].Fix, "log_bin = binlog") {
 			t.Error(list)
 		}
 	})
@@ -134,7 +135,7 @@ func TestPreflightPrivileges(t *testing.T) {
 			}
 			var got, fixes []string
 			for _, f := range findings(t, s, user, 0, tables...)["privileges"] {
-				if f.Level != OK {
+				if f.Level != preflight.OK {
 					got = append(got, f.Level.String()+": "+f.Found+"; "+f.Fix)
 					fixes = append(fixes, f.Fix)
 				}
@@ -147,7 +148,7 @@ func TestPreflightPrivileges(t *testing.T) {
 				return
 			}
 			exec(t, s, fixes...)
-			if list := findings(t, s, user, 0, tables...)["privileges"]; level(list) != OK {
+			if list := findings(t, s, user, 0, tables...)["privileges"]; level(list) != preflight.OK {
 				t.Errorf("%v mends nothing: %v", fixes, list)
 			}
 		}
@@ -181,16 +182,16 @@ func TestPreflightServerID(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
 		s := throwaway.Test(t, flavor)
 		draft(t, s)
-		if list := findings(t, s, s.User(), 1)["server_id"]; level(list) != Fail {
+		if list := findings(t, s, s.User(), 1)["server_id"]; level(list) != preflight.Fail {
 			t.Error(list)
 		}
 		exec(t, s, "CREATE USER 'u'@'%' IDENTIFIED BY 'p'", "GRANT ALL PRIVILEGES ON *.* TO 'u'@'%'")
-		if list := findings(t, s, "u", 4711)["server_id"]; level(list) != OK {
+		if list := findings(t, s, "u", 4711)["server_id"]; level(list) != preflight.OK {
 			t.Error(list)
 		}
 		if flavor == throwaway.MariaDB {
 			list := findings(t, s, s.User(), 4711)["server_id"]
-			if level(list) != Warn || !strings.Contains(list[0].Fix, "GRANT REPLICATION MASTER ADMIN ON *.* TO 'rowcast'@") {
+			if level(list) != preflight.Warn || !strings.Contains(list[0].Fix, "GRANT REPLICATION MASTER ADMIN ON *.* TO 'rowcast'@") {
 				t.Error(list)
 			}
 		}
@@ -199,7 +200,7 @@ func TestPreflightServerID(t *testing.T) {
 			t.Fatal(err)
 		}
 		read(t, src, Position{}, newRecorder())
-		poll(t, "the replica to be seen", func() bool { return level(findings(t, s, "u", 4711)["server_id"]) == Warn })
+		poll(t, "the replica to be seen", func() bool { return level(findings(t, s, "u", 4711)["server_id"]) == preflight.Warn })
 	})
 }
 
@@ -220,42 +221,4 @@ func TestPreflightUnreachable(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-// What no server here has.
-func TestPreflightOtherServers(t *testing.T) {
-	noQuery := func(string) ([][]string, error) { return nil, nil }
-	for _, tc := range []struct {
-		flavor Flavor
-		vars   map[string]string
-		look   func(*inspection) Finding
-		want   Level
-	}{
-		{MySQL, map[string]string{"version": "5.7.44-log"}, (*inspection).serverVersion, Fail},
-		{MySQL, map[string]string{"version": "8.0.40"}, (*inspection).serverVersion, OK},
-		{MySQL, map[string]string{"version": "10.1.0"}, (*inspection).serverVersion, Warn},
-		{MariaDB, map[string]string{"version": "10.5.9-MariaDB"}, (*inspection).serverVersion, Fail},
-		{MariaDB, map[string]string{"version": "12.3.1-MariaDB"}, (*inspection).serverVersion, OK},
-		{MariaDB, map[string]string{"binlog_storage_engine": "innodb"}, (*inspection).storageEngine, Fail},
-		{MariaDB, map[string]string{"expire_logs_days": "10"}, (*inspection).retention, OK},
-		{MySQL, map[string]string{"binlog_expire_logs_seconds": "0"}, (*inspection).retention, OK},
-		{MySQL, map[string]string{"binlog_expire_logs_seconds": "60", "binlog_expire_logs_auto_purge": "OFF"}, (*inspection).retention, OK},
-		{MySQL, map[string]string{}, (*inspection).binlogFormat, OK},
-		{MariaDB, map[string]string{"log_slave_updates": "OFF"}, (*inspection).replicated, OK},
-	} {
-		in := &inspection{flavor: tc.flavor, vars: tc.vars, query: noQuery}
-		_, _ = fmt.Sscanf(tc.vars["version"], "%d.%d", &in.version[0], &in.version[1])
-		if f := tc.look(in); f.Level != tc.want {
-			t.Errorf("%v: %v %v", tc.vars, f.Level, f)
-		}
-	}
-	in := &inspection{flavor: MariaDB, vars: map[string]string{"log_slave_updates": "OFF"}}
-	in.query = func(string) ([][]string, error) { return [][]string{{"Waiting"}}, nil }
-	if f := in.replicated(); f.Level != Warn {
-		t.Error(f)
-	}
-	in.query = func(string) ([][]string, error) { return [][]string{{"binlog.000001", "4", "", "draft"}}, nil }
-	if f := in.binlogFilter(); f.Level != Warn || f.What != "binlog_ignore_db" {
-		t.Error(f)
-	}
 }

@@ -3,6 +3,7 @@ package cdc
 import (
 	"fmt"
 	"math/bits"
+	"rowcast/cdc/internal/wire"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -39,8 +40,8 @@ type rowColumns struct {
 	count int
 }
 
-func (rc *rowColumns) read(c *cursor, columns int) {
-	rc.bits = c.take((columns + 7) / 8)
+func (rc *rowColumns) read(c *wire.Cursor, columns int) {
+	rc.bits = c.Take((columns + 7) / 8)
 	rc.count = 0
 	for i, b := range rc.bits {
 		if rest := columns - 8*i; rest < 8 {
@@ -58,13 +59,13 @@ func parseRows(eventType byte, body []byte) (rowsEvent, error) {
 	if err != nil {
 		return r, err
 	}
-	c := cursor{b: body}
-	r.id = c.uint(6)
-	r.flags = uint16(c.uint(2))
+	c := wire.Cursor{B: body}
+	r.id = c.Uint(6)
+	r.flags = uint16(c.Uint(2))
 	if version2 {
-		c.skip(int(c.uint(2)) - 2) // partition ids and the like
+		c.Skip(int(c.Uint(2)) - 2) // partition ids and the like
 	}
-	columns := c.lenenc()
+	columns := c.Lenenc()
 	if columns > maxColumns {
 		return r, fmt.Errorf("%w: rows of %d columns", ErrCorrupt, columns)
 	}
@@ -73,10 +74,10 @@ func parseRows(eventType byte, body []byte) (rowsEvent, error) {
 	if r.op == Update {
 		r.second.read(&c, r.columns)
 	}
-	if err := c.failed("rows event"); err != nil {
+	if err := cutShort(&c, "rows event"); err != nil {
 		return r, err
 	}
-	r.rows = c.take(c.left())
+	r.rows = c.Take(c.Left())
 	if r.first.count == 0 && (r.op != Update || r.second.count == 0) {
 		// With binlog_row_image=MINIMAL an INSERT of nothing but defaults.
 		return r, fmt.Errorf("%w: its rows hold no column at all, so that not even their number is known; set binlog_row_image = FULL", ErrValue)
@@ -180,12 +181,12 @@ func (r *rowsEvent) next(before, after *Image) (ok bool, err error) {
 // columns may hold changes to the before image instead of a value.
 func (im *Image) readPartial(t *Table, rc *rowColumns, b []byte, before *Image) ([]byte, error) {
 	const partialJSON = 1
-	c := cursor{b: b}
-	if c.lenenc()&partialJSON == 0 {
-		if c.bad {
-			return nil, c.failed("row")
+	c := wire.Cursor{B: b}
+	if c.Lenenc()&partialJSON == 0 {
+		if c.Bad {
+			return nil, cutShort(&c, "row")
 		}
-		return im.read(t, rc, b[c.at:])
+		return im.read(t, rc, b[c.At:])
 	}
 	documents := 0
 	for i := range t.Columns {
@@ -193,11 +194,11 @@ func (im *Image) readPartial(t *Table, rc *rowColumns, b []byte, before *Image) 
 			documents++
 		}
 	}
-	changed := c.take((documents + 7) / 8)
-	if c.bad {
-		return nil, c.failed("row")
+	changed := c.Take((documents + 7) / 8)
+	if c.Bad {
+		return nil, cutShort(&c, "row")
 	}
-	rest, err := im.read(t, rc, b[c.at:])
+	rest, err := im.read(t, rc, b[c.At:])
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"rowcast/cdc/internal/sqlname"
 	"slices"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -19,7 +20,7 @@ func (s *Source) standing(c *client.Conn, name tableName) (k knownTable, err err
 	for _, q := range []string{
 		fmt.Sprintf("SET SESSION lock_wait_timeout = %d, wait_timeout = %d", tableWait, connWait),
 		"START TRANSACTION READ ONLY",
-		"SELECT 1 FROM " + quoteName(name.schema) + "." + quoteName(name.table) + " LIMIT 0",
+		"SELECT 1 FROM " + sqlname.Quote(name.schema) + "." + sqlname.Quote(name.table) + " LIMIT 0",
 	} {
 		r, err := c.Execute(q)
 		if err != nil {

@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"reflect"
+	"rowcast/cdc/internal/charset"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,8 +129,8 @@ func (c *Column) TypeName() string {
 	case mysql.MYSQL_TYPE_BIT:
 		name += "(" + strconv.Itoa(bitWidth(c.Meta)) + ")"
 	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_STRING:
-		if w := charsetOf(c.Collation); w != nil {
-			meta /= w.maxLen
+		if w := charset.Of(c.Collation); w != nil {
+			meta /= w.MaxLen
 		}
 		name += "(" + strconv.Itoa(meta) + ")"
 	case mysql.MYSQL_TYPE_TIME2, mysql.MYSQL_TYPE_DATETIME2, mysql.MYSQL_TYPE_TIMESTAMP2:

@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"fmt"
+	"rowcast/cdc/internal/wire"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
@@ -30,14 +31,14 @@ type tableMap struct {
 
 // tableMapName reads no more than the table's id and name, without allocating.
 func tableMapName(body []byte) (id uint64, schema, table []byte, err error) {
-	c := cursor{b: body}
-	id = c.uint(6)
-	c.skip(2) // flags
-	schema = c.take(int(c.uint(1)))
-	c.skip(1) // a zero byte
-	table = c.take(int(c.uint(1)))
-	c.skip(1)
-	return id, schema, table, c.failed("table map")
+	c := wire.Cursor{B: body}
+	id = c.Uint(6)
+	c.Skip(2) // flags
+	schema = c.Take(int(c.Uint(1)))
+	c.Skip(1) // a zero byte
+	table = c.Take(int(c.Uint(1)))
+	c.Skip(1)
+	return id, schema, table, cutShort(&c, "table map")
 }
 
 // parseTableMap reads a TABLE_MAP event: body is the event without its header and
@@ -51,15 +52,15 @@ func parseTableMap(body []byte, flavor Flavor) (*tableMap, error) {
 	fail := func(err error) (*tableMap, error) {
 		return nil, fmt.Errorf("table map of %s.%s: %w", m.schema, m.name, err)
 	}
-	c := cursor{b: body, at: 6 + 2 + 1 + len(schema) + 1 + 1 + len(name) + 1}
-	count := c.lenenc()
+	c := wire.Cursor{B: body, At: 6 + 2 + 1 + len(schema) + 1 + 1 + len(name) + 1}
+	count := c.Lenenc()
 	if count > maxColumns {
 		return fail(fmt.Errorf("%w: %d columns", ErrCorrupt, count))
 	}
-	types := c.take(int(count))
-	metas := cursor{b: c.take(c.length())}
-	m.nullable = append([]byte(nil), c.take((int(count)+7)/8)...)
-	if err := c.failed("column list"); err != nil {
+	types := c.Take(int(count))
+	metas := wire.Cursor{B: c.Take(c.Length())}
+	m.nullable = append([]byte(nil), c.Take((int(count)+7)/8)...)
+	if err := cutShort(&c, "column list"); err != nil {
 		return fail(err)
 	}
 	m.columns = make([]Column, count)
@@ -68,7 +69,7 @@ func parseTableMap(body []byte, flavor Flavor) (*tableMap, error) {
 			return fail(fmt.Errorf("column %d: %w", i+1, err))
 		}
 	}
-	if err := metas.failed("column metadata"); err != nil {
+	if err := cutShort(&metas, "column metadata"); err != nil {
 		return fail(err)
 	}
 	if err := m.readOptional(&c); err != nil {
@@ -81,11 +82,11 @@ func parseTableMap(body []byte, flavor Flavor) (*tableMap, error) {
 }
 
 // readMeta sets the column's real type and its metadata, whose length in the event follows from the type.
-func (col *Column) readMeta(typ byte, c *cursor) error {
+func (col *Column) readMeta(typ byte, c *wire.Cursor) error {
 	col.Type = typ
 	switch typ {
 	case mysql.MYSQL_TYPE_STRING:
-		real, length := byte(c.uint(1)), uint16(c.uint(1))
+		real, length := byte(c.Uint(1)), uint16(c.Uint(1))
 		switch real {
 		case mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET:
 			col.Type, col.Meta = real, length
@@ -97,27 +98,27 @@ func (col *Column) readMeta(typ byte, c *cursor) error {
 			}
 		}
 	case mysql.MYSQL_TYPE_NEWDECIMAL:
-		precision, scale := uint16(c.uint(1)), uint16(c.uint(1))
-		if c.bad || scale > precision || precision == 0 || precision > 81 {
+		precision, scale := uint16(c.Uint(1)), uint16(c.Uint(1))
+		if c.Bad || scale > precision || precision == 0 || precision > 81 {
 			return fmt.Errorf("%w: DECIMAL(%d,%d)", ErrCorrupt, precision, scale)
 		}
 		col.Meta = precision<<8 | scale
 	case mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_VARCHAR, typeVarcharCompressed:
-		col.Meta = uint16(c.uint(2))
+		col.Meta = uint16(c.Uint(2))
 	case mysql.MYSQL_TYPE_BIT:
-		col.Meta = uint16(c.uint(2))
+		col.Meta = uint16(c.Uint(2))
 		if w := bitWidth(col.Meta); w < 1 || w > 64 {
 			return fmt.Errorf("%w: BIT(%d)", ErrCorrupt, w)
 		}
 	case mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_GEOMETRY, mysql.MYSQL_TYPE_VECTOR, mysql.MYSQL_TYPE_JSON, typeBlobCompressed:
-		col.Meta = uint16(c.uint(1))
+		col.Meta = uint16(c.Uint(1))
 		if col.Meta < 1 || col.Meta > 4 {
 			return fmt.Errorf("%w: %s with a length of %d bytes", ErrCorrupt, typeName(typ, true), col.Meta)
 		}
 	case mysql.MYSQL_TYPE_DOUBLE, mysql.MYSQL_TYPE_FLOAT:
-		col.Meta = uint16(c.uint(1))
+		col.Meta = uint16(c.Uint(1))
 	case mysql.MYSQL_TYPE_TIME2, mysql.MYSQL_TYPE_DATETIME2, mysql.MYSQL_TYPE_TIMESTAMP2:
-		if col.Meta = uint16(c.uint(1)); col.Meta > 6 {
+		if col.Meta = uint16(c.Uint(1)); col.Meta > 6 {
 			return fmt.Errorf("%w: %d fraction digits", ErrCorrupt, col.Meta)
 		}
 	case mysql.MYSQL_TYPE_TINY, mysql.MYSQL_TYPE_SHORT, mysql.MYSQL_TYPE_INT24, mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_LONGLONG,

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"rowcast/cdc/internal/format"
+	"rowcast/cdc/internal/jsonb"
+	"rowcast/cdc/internal/wire"
 )
 
 // appendJSON adds a value that is not NULL. b is exactly the value's bytes; a
@@ -13,17 +16,17 @@ import (
 func (p *plan) appendJSON(dst, b []byte, f *Format) ([]byte, error) {
 	switch p.render {
 	case asUTF8:
-		return appendQuoted(dst, b), nil
+		return format.AppendQuotedBytes(dst, b), nil
 	case asInt64, asUint64:
 		if f.BigintString {
 			return append(p.appendNumber(append(dst, '"'), b), '"'), nil
 		}
 		return p.appendNumber(dst, b), nil
 	case asInt32:
-		return appendInt(dst, int64(int32(binary.LittleEndian.Uint32(b)))), nil
+		return format.AppendInt(dst, int64(int32(binary.LittleEndian.Uint32(b)))), nil
 	case asDecimal:
 		if !f.DecimalNumber {
-			return append(appendDecimal(append(dst, '"'), b, int(p.meta>>8), int(p.meta&0xff)), '"'), nil
+			return append(format.AppendDecimal(append(dst, '"'), b, int(p.meta>>8), int(p.meta&0xff)), '"'), nil
 		}
 	case asDate, asTime, asOldTime:
 		return append(p.appendTemporal(append(dst, '"'), b, 'T'), '"'), nil
@@ -32,11 +35,11 @@ func (p *plan) appendJSON(dst, b []byte, f *Format) ([]byte, error) {
 	case asTimestamp, asOldTimestamp:
 		return append(p.appendTemporal(append(dst, '"'), b, 'T'), 'Z', '"'), nil
 	case asText:
-		return p.cs.appendQuoted(dst, b), nil
+		return p.cs.AppendQuoted(dst, b), nil
 	case asBytes, asBinary:
 		return append(p.appendBase64(append(dst, '"'), b), '"'), nil
 	case asEnum:
-		i := uintLE(b)
+		i := wire.UintLE(b)
 		if i == 0 {
 			return append(dst, '"', '"'), nil
 		}
@@ -47,7 +50,7 @@ func (p *plan) appendJSON(dst, b []byte, f *Format) ([]byte, error) {
 	case asSet:
 		return p.appendSet(dst, b)
 	case asJSON:
-		return appendJSONB(dst, b, true)
+		return jsonb.Append(dst, b, true)
 	case asJSONText:
 		return p.appendJSONText(dst, b), nil
 	case asUUID, asINET4, asINET6:
@@ -61,9 +64,9 @@ func (p *plan) appendJSON(dst, b []byte, f *Format) ([]byte, error) {
 func (p *plan) appendText(dst, b []byte) ([]byte, error) {
 	switch p.render {
 	case asUTF8:
-		return appendValidUTF8(dst, b), nil
+		return format.AppendValidUTF8(dst, b), nil
 	case asText, asJSONText:
-		return p.cs.appendUTF8(dst, b), nil
+		return p.cs.AppendUTF8(dst, b), nil
 	case asBytes:
 		return append(dst, b...), nil
 	case asBinary:
@@ -71,7 +74,7 @@ func (p *plan) appendText(dst, b []byte) ([]byte, error) {
 	case asDate, asTime, asOldTime, asDatetime, asOldDatetime, asTimestamp, asOldTimestamp:
 		return p.appendTemporal(dst, b, ' '), nil
 	case asEnum:
-		i := uintLE(b)
+		i := wire.UintLE(b)
 		if i == 0 {
 			return dst, nil
 		}
@@ -82,7 +85,7 @@ func (p *plan) appendText(dst, b []byte) ([]byte, error) {
 	case asSet:
 		return p.appendSetText(dst, b)
 	case asJSON:
-		return appendJSONB(dst, b, false)
+		return jsonb.Append(dst, b, false)
 	case asUUID, asINET4, asINET6:
 		return p.appendAddress(dst, b)
 	}
@@ -93,15 +96,15 @@ func (p *plan) appendText(dst, b []byte) ([]byte, error) {
 func (p *plan) appendCommon(dst, b []byte) ([]byte, error) {
 	switch p.render {
 	case asFloat:
-		return appendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), 32)
+		return format.AppendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), 32)
 	case asDouble:
-		return appendFloat(dst, math.Float64frombits(binary.LittleEndian.Uint64(b)), 64)
+		return format.AppendFloat(dst, math.Float64frombits(binary.LittleEndian.Uint64(b)), 64)
 	case asDecimal:
-		return appendDecimal(dst, b, int(p.meta>>8), int(p.meta&0xff)), nil
+		return format.AppendDecimal(dst, b, int(p.meta>>8), int(p.meta&0xff)), nil
 	case asGeometry:
 		return appendGeometry(dst, b)
 	case asVector:
-		return appendVector(dst, b)
+		return format.AppendVector(dst, b)
 	case asNothing:
 		return dst, errors.New(p.reason)
 	}
@@ -112,24 +115,24 @@ func (p *plan) appendCommon(dst, b []byte) ([]byte, error) {
 func (p *plan) appendNumber(dst, b []byte) []byte {
 	switch p.render {
 	case asInt8:
-		return appendInt(dst, int64(int8(b[0])))
+		return format.AppendInt(dst, int64(int8(b[0])))
 	case asInt16:
-		return appendInt(dst, int64(int16(binary.LittleEndian.Uint16(b))))
+		return format.AppendInt(dst, int64(int16(binary.LittleEndian.Uint16(b))))
 	case asInt24:
-		return appendInt(dst, int64(int32(uintLE(b)<<8))>>8)
+		return format.AppendInt(dst, int64(int32(wire.UintLE(b)<<8))>>8)
 	case asInt32:
-		return appendInt(dst, int64(int32(binary.LittleEndian.Uint32(b))))
+		return format.AppendInt(dst, int64(int32(binary.LittleEndian.Uint32(b))))
 	case asInt64:
-		return appendInt(dst, int64(binary.LittleEndian.Uint64(b)))
+		return format.AppendInt(dst, int64(binary.LittleEndian.Uint64(b)))
 	case asYear:
 		if b[0] == 0 {
 			return append(dst, '0') // SELECT prints 0000, which is no JSON number
 		}
-		return appendUint(dst, uint64(b[0])+1900)
+		return format.AppendUint(dst, uint64(b[0])+1900)
 	case asBit:
-		return appendUint(dst, uintBE(b))
+		return format.AppendUint(dst, wire.UintBE(b))
 	}
-	return appendUint(dst, uintLE(b))
+	return format.AppendUint(dst, wire.UintLE(b))
 }
 
 func (p *plan) appendBase64(dst, b []byte) []byte {
@@ -146,7 +149,7 @@ func (p *plan) noLabel(i uint64) error {
 }
 
 func (p *plan) appendSet(dst, b []byte) ([]byte, error) {
-	v := uintLE(b)
+	v := wire.UintLE(b)
 	if n := len(p.quoted); n < 64 && v>>n != 0 {
 		return dst, p.noLabel(v)
 	}
@@ -165,7 +168,7 @@ func (p *plan) appendSet(dst, b []byte) ([]byte, error) {
 }
 
 func (p *plan) appendSetText(dst, b []byte) ([]byte, error) {
-	v := uintLE(b)
+	v := wire.UintLE(b)
 	if n := len(p.labels); n < 64 && v>>n != 0 {
 		return dst, p.noLabel(v)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"rowcast/cdc"
+	"rowcast/cdc/preflight"
 )
 
 type checkCmd struct {
@@ -25,14 +26,14 @@ type printer struct {
 	failed bool
 }
 
-func (p *printer) line(level cdc.Level, text string) {
-	p.failed = p.failed || level == cdc.Fail
+func (p *printer) line(level preflight.Level, text string) {
+	p.failed = p.failed || level == preflight.Fail
 	fmt.Fprintf(p.stdout, "%-4s  %s\n", level, strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
 }
 
 func (p *printer) fail(err error) error {
 	for _, e := range flatten(err) {
-		p.line(cdc.Fail, e.Error())
+		p.line(preflight.Fail, e.Error())
 	}
 	return errTold
 }
@@ -47,7 +48,7 @@ func (ch *checkCmd) Run(c *console) error {
 	if err != nil {
 		return p.fail(err)
 	}
-	p.line(cdc.OK, fmt.Sprintf("config %s: %s", conf.file, count(len(conf.Tables), "stream")))
+	p.line(preflight.OK, fmt.Sprintf("config %s: %s", conf.file, count(len(conf.Tables), "stream")))
 	src, err := cdc.New(conf.source(nil))
 	if err != nil {
 		return p.fail(err)
@@ -78,7 +79,7 @@ func (p *printer) verdict(v verdict) {
 	}
 	name := "stream " + v.stream.Name + ": "
 	for _, w := range v.warns {
-		p.line(cdc.Warn, name+w)
+		p.line(preflight.Warn, name+w)
 	}
 	if len(v.errs) > 0 {
 		return
@@ -90,6 +91,6 @@ func (p *printer) verdict(v verdict) {
 				columns = append(columns, column.Name)
 			}
 		}
-		p.line(cdc.OK, fmt.Sprintf("%s%s of %s.%s (%s)", name, strings.Join(v.stream.Ops, ", "), def.Schema, def.Name, strings.Join(columns, ", ")))
+		p.line(preflight.OK, fmt.Sprintf("%s%s of %s.%s (%s)", name, strings.Join(v.stream.Ops, ", "), def.Schema, def.Name, strings.Join(columns, ", ")))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/cdc/preflight"
 	"rowcast/filters"
 )
 
@@ -51,9 +52,9 @@ func (a *app) inspect(ctx context.Context) error {
 	var errs []error
 	for _, f := range findings {
 		switch f.Level {
-		case cdc.Fail:
+		case preflight.Fail:
 			errs = append(errs, errors.New(f.String()))
-		case cdc.Warn:
+		case preflight.Warn:
 			a.log.Warn("the database could be set up better", "setting", f.What, "found", f.Found, "fix", f.Fix)
 		}
 	}

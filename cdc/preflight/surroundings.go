@@ -1,4 +1,4 @@
-package cdc
+package preflight
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 
 // binlogFilter: a database that is not logged is silent.
 func (in *inspection) binlogFilter() Finding {
-	rows, err := in.query("SHOW BINARY LOG STATUS")
+	rows, err := in.Query("SHOW BINARY LOG STATUS")
 	if err != nil {
-		rows, err = in.query("SHOW MASTER STATUS")
+		rows, err = in.Query("SHOW MASTER STATUS")
 	}
 	if err != nil || len(rows) == 0 || len(rows[0]) < 4 {
 		return Finding{} // the privilege is missing, which has a line of its own
@@ -35,7 +35,7 @@ func (in *inspection) replicated() Finding {
 	if in.on(name) {
 		return Finding{}
 	}
-	rows, err := in.query("SHOW REPLICA STATUS")
+	rows, err := in.Query("SHOW REPLICA STATUS")
 	if err != nil || len(rows) == 0 {
 		return Finding{}
 	}
@@ -50,18 +50,18 @@ func (in *inspection) serverIDs() Finding {
 	if own == "0" {
 		return Finding{Fail, "server_id", "0: a server without an id serves no binlog", in.set("server_id", "1")}
 	}
-	if in.serverID != 0 && own == strconv.FormatUint(uint64(in.serverID), 10) {
+	if in.ServerID != 0 && own == strconv.FormatUint(uint64(in.ServerID), 10) {
 		return Finding{Fail, "server_id", own + " is the server's own", "choose another [source] server_id, or 0 to have one picked"}
 	}
-	replicas, err := in.query("SHOW REPLICAS")
+	replicas, err := in.Query("SHOW REPLICAS")
 	if err != nil {
-		replicas, err = in.query("SHOW SLAVE HOSTS")
+		replicas, err = in.Query("SHOW SLAVE HOSTS")
 	}
-	if in.serverID == 0 {
+	if in.ServerID == 0 {
 		f.Found = "0: one that no replica uses is picked"
 		return f
 	}
-	f.Found = fmt.Sprint(in.serverID)
+	f.Found = fmt.Sprint(in.ServerID)
 	if err != nil {
 		f.Level, f.Found = Warn, f.Found+": whether a replica uses it can't be seen"
 		f.Fix = "GRANT " + in.mayListReplicas() + " ON *.* TO " + in.account
@@ -83,7 +83,7 @@ func (in *inspection) serverIDs() Finding {
 }
 
 func (in *inspection) mayListReplicas() string {
-	if in.flavor == MariaDB {
+	if in.MariaDB {
 		return "REPLICATION MASTER ADMIN"
 	}
 	return "REPLICATION SLAVE"

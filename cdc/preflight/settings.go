@@ -1,4 +1,4 @@
-package cdc
+package preflight
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 
 // set is the SQL that changes a variable for good.
 func (in *inspection) set(name, value string) string {
-	if in.flavor == MySQL {
+	if !in.MariaDB {
 		return fmt.Sprintf("SET PERSIST %s = %s", name, value)
 	}
 	return fmt.Sprintf("SET GLOBAL %s = %s (and %s = %s under [mariadbd] in its configuration, for the next start)",
@@ -17,7 +17,7 @@ func (in *inspection) set(name, value string) string {
 
 // section of the server's configuration file.
 func (in *inspection) section() string {
-	if in.flavor == MySQL {
+	if !in.MariaDB {
 		return "[mysqld]"
 	}
 	return "[mariadbd]"
@@ -26,7 +26,7 @@ func (in *inspection) section() string {
 func (in *inspection) serverVersion() Finding {
 	version := in.vars["version"]
 	f := Finding{What: "version"}
-	if in.flavor == MariaDB {
+	if in.MariaDB {
 		f.Found = "MariaDB " + version
 		if !in.atLeast(10, 6) {
 			f.Level, f.Found, f.Fix = Fail, f.Found+" is too old", "upgrade to MariaDB 10.6 or later"
@@ -55,7 +55,7 @@ func (in *inspection) logBin() Finding {
 	}
 	f := Finding{Fail, "log_bin", "OFF: the server writes no binlog",
 		"set log_bin = binlog under " + in.section() + " in the server's configuration and restart it"}
-	if in.flavor == MySQL {
+	if !in.MariaDB {
 		f.Fix = "remove skip_log_bin or disable_log_bin from the server's configuration, or set log_bin = binlog under [mysqld], and restart it"
 	}
 	return f

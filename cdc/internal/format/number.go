@@ -1,4 +1,4 @@
-package cdc
+package format
 
 import (
 	"encoding/binary"
@@ -11,16 +11,16 @@ import (
 // decimalBytes is how many bytes a group of 0 to 9 decimal digits takes.
 var decimalBytes = [10]uint8{0, 1, 1, 2, 2, 3, 3, 4, 4, 4}
 
-// decimalSize is the length in bytes of a DECIMAL(precision, scale).
-func decimalSize(precision, scale int) int {
+// DecimalSize is the length in bytes of a DECIMAL(precision, scale).
+func DecimalSize(precision, scale int) int {
 	whole := precision - scale
 	return whole/9*4 + int(decimalBytes[whole%9]) + scale/9*4 + int(decimalBytes[scale%9])
 }
 
-// appendDecimal adds the digits of a DECIMAL: groups of 9 digits in 4 big-endian
+// AppendDecimal adds the digits of a DECIMAL: groups of 9 digits in 4 big-endian
 // bytes, incomplete groups at both ends, the sign in the first bit, and every bit
-// inverted in a negative number. len(b) is decimalSize(precision, scale).
-func appendDecimal(dst, b []byte, precision, scale int) []byte {
+// inverted in a negative number. len(b) is DecimalSize(precision, scale).
+func AppendDecimal(dst, b []byte, precision, scale int) []byte {
 	var mask uint32
 	if b[0]&0x80 == 0 {
 		mask = math.MaxUint32
@@ -41,15 +41,15 @@ func appendDecimal(dst, b []byte, precision, scale int) []byte {
 	started := false
 	if n := whole % 9; n != 0 {
 		if v := group(n); v != 0 {
-			dst, started = appendUint(dst, uint64(v)), true
+			dst, started = AppendUint(dst, uint64(v)), true
 		}
 	}
 	for range whole / 9 {
 		v := group(9)
 		if started {
-			dst = appendDigits(dst, v, 9)
+			dst = AppendDigits(dst, v, 9)
 		} else if v != 0 {
-			dst, started = appendUint(dst, uint64(v)), true
+			dst, started = AppendUint(dst, uint64(v)), true
 		}
 	}
 	if !started {
@@ -60,16 +60,16 @@ func appendDecimal(dst, b []byte, precision, scale int) []byte {
 	}
 	dst = append(dst, '.')
 	for range scale / 9 {
-		dst = appendDigits(dst, group(9), 9)
+		dst = AppendDigits(dst, group(9), 9)
 	}
 	if n := scale % 9; n != 0 {
-		dst = appendDigits(dst, group(n), n)
+		dst = AppendDigits(dst, group(n), n)
 	}
 	return dst
 }
 
-// appendDigits adds the last n ≤ 9 decimal digits of v, with leading zeros.
-func appendDigits(dst []byte, v uint32, n int) []byte {
+// AppendDigits adds the last n ≤ 9 decimal digits of v, with leading zeros.
+func AppendDigits(dst []byte, v uint32, n int) []byte {
 	at := len(dst)
 	dst = append(dst, "000000000"[:n]...)
 	i := len(dst)
@@ -84,12 +84,12 @@ func appendDigits(dst []byte, v uint32, n int) []byte {
 	return dst
 }
 
-// appendInt is strconv.AppendInt in base 10, written in place.
-func appendInt(dst []byte, v int64) []byte {
+// AppendInt is strconv.AppendInt in base 10, written in place.
+func AppendInt(dst []byte, v int64) []byte {
 	if v < 0 {
-		return appendUint(append(dst, '-'), -uint64(v))
+		return AppendUint(append(dst, '-'), -uint64(v))
 	}
-	return appendUint(dst, uint64(v))
+	return AppendUint(dst, uint64(v))
 }
 
 // powersOf10 are those that a uint64 holds.
@@ -101,7 +101,7 @@ var powersOf10 = func() (p [20]uint64) {
 	return p
 }()
 
-func appendUint(dst []byte, v uint64) []byte {
+func AppendUint(dst []byte, v uint64) []byte {
 	if v < 10 {
 		return append(dst, byte('0'+v))
 	}
@@ -123,9 +123,9 @@ func appendUint(dst []byte, v uint64) []byte {
 	return dst
 }
 
-// appendFloat adds the shortest digits that read back to the same value of that
+// AppendFloat adds the shortest digits that read back to the same value of that
 // width, in MySQL's form: 0.1, 1e20, 1.5e-20. It is a JSON number too.
-func appendFloat(dst []byte, v float64, width int) ([]byte, error) {
+func AppendFloat(dst []byte, v float64, width int) ([]byte, error) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return dst, fmt.Errorf("%v is no JSON number", v)
 	}
@@ -161,8 +161,8 @@ func appendFloat(dst []byte, v float64, width int) ([]byte, error) {
 	return dst, nil
 }
 
-// appendVector adds an array of 32-bit floats.
-func appendVector(dst, b []byte) ([]byte, error) {
+// AppendVector adds an array of 32-bit floats.
+func AppendVector(dst, b []byte) ([]byte, error) {
 	if len(b)%4 != 0 {
 		return dst, fmt.Errorf("a vector of %d bytes", len(b))
 	}
@@ -173,7 +173,7 @@ func appendVector(dst, b []byte) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		var err error
-		if dst, err = appendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i:]))), 32); err != nil {
+		if dst, err = AppendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i:]))), 32); err != nil {
 			return dst[:start], err
 		}
 	}

@@ -1,9 +1,10 @@
-package cdc
+package charset
 
 import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"os"
@@ -30,7 +31,7 @@ func askCharset(t *testing.T, s *throwaway.Server, cs string, to map[string]rune
 		digits += fmt.Sprintf(" UNION SELECT %d", i)
 	}
 	ask := func(code, from string) {
-		for _, row := range mustQuery(t, s, "WITH d AS (%s), b AS (%s) SELECT HEX(c), HEX(CONVERT(CONVERT(c USING %s) USING utf32)) FROM (SELECT %s AS c FROM %s) q", digits, bytesOf, cs, code, from) {
+		for _, row := range query(t, s, "WITH d AS (%s), b AS (%s) SELECT HEX(c), HEX(CONVERT(CONVERT(c USING %s) USING utf32)) FROM (SELECT %s AS c FROM %s) q", digits, bytesOf, cs, code, from) {
 			// Unknown codes are NULL, several characters, or a question mark.
 			if len(row[1]) != 8 || row[1] == "0000003F" && row[0] != "3F" {
 				continue
@@ -39,7 +40,7 @@ func askCharset(t *testing.T, s *throwaway.Server, cs string, to map[string]rune
 			if err != nil {
 				t.Fatal(err)
 			}
-			to[string(fromHex(row[0]))] = rune(r)
+			to[string(unhex(t, row[0]))] = rune(r)
 		}
 	}
 	ask("CHAR(n)", "b")
@@ -60,7 +61,7 @@ func TestCharsetTables(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
 		s := throwaway.Test(t, f)
 		names := []string{}
-		for _, row := range mustQuery(t, s, "SELECT CHARACTER_SET_NAME FROM information_schema.CHARACTER_SETS ORDER BY 1") {
+		for _, row := range query(t, s, "SELECT CHARACTER_SET_NAME FROM information_schema.CHARACTER_SETS ORDER BY 1") {
 			if unicodeSets[row[0]] == nil {
 				names = append(names, row[0])
 			}
@@ -86,7 +87,7 @@ func TestCharsetTables(t *testing.T) {
 }
 
 func checkCharset(t *testing.T, name string, table map[string]rune) {
-	cs := charsetOf(defaultCollation(name))
+	cs := Of(Default(name))
 	if cs == nil || cs.name != name {
 		t.Errorf("%s: no such set", name)
 		return
@@ -205,12 +206,33 @@ func TestInvalidText(t *testing.T) {
 		{60, "\x00\x01\xf6\x00\x00\x11\x00\x00\x00\x00\xd8\x00\x00", "😀\ufffd\ufffd\ufffd"},
 		{248, "\x81\x30\x81\x30\x90\x30\x81\x30\xe3\x32\x9a\x35\xe3\x32\x9a\x36", "\u0080\U00010000\U0010ffff\ufffd"},
 	} {
-		cs := charsetOf(c.collation)
-		if got := string(cs.appendUTF8(nil, []byte(c.in))); got != c.want {
+		cs := Of(c.collation)
+		if got := string(cs.AppendUTF8(nil, []byte(c.in))); got != c.want {
 			t.Errorf("%s %x: %q, want %q", cs.name, c.in, got, c.want)
 		}
-		if got := string(cs.appendQuoted(nil, []byte(c.in))); cs.kind != csUTF8 && !strings.Contains(got, c.want) {
+		if got := string(cs.AppendQuoted(nil, []byte(c.in))); !cs.IsUTF8() && !strings.Contains(got, c.want) {
 			t.Errorf("%s %x: %s, want %q", cs.name, c.in, got, c.want)
 		}
 	}
+}
+
+func query(t *testing.T, s *throwaway.Server, sql string, args ...any) [][]string {
+	t.Helper()
+	if len(args) > 0 {
+		sql = fmt.Sprintf(sql, args...)
+	}
+	rows, err := s.Query(sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return rows
+}
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

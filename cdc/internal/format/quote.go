@@ -1,4 +1,4 @@
-package cdc
+package format
 
 import (
 	"encoding/binary"
@@ -19,11 +19,11 @@ func AppendQuoted[S []byte | string](dst []byte, s S) []byte {
 	case string:
 		b = unsafe.Slice(unsafe.StringData(v), len(v)) // read only
 	}
-	return appendQuoted(dst, b)
+	return AppendQuotedBytes(dst, b)
 }
 
-// appendQuoted takes the whole string at once where there is nothing to escape.
-func appendQuoted(dst, b []byte) []byte {
+// AppendQuotedBytes is AppendQuoted for bytes; it takes the whole string at once where there is nothing to escape.
+func AppendQuotedBytes(dst, b []byte) []byte {
 	if !isPlain(b) {
 		dst = append(dst, '"')
 		dst = appendEscaped(dst, b)
@@ -47,7 +47,7 @@ func appendEscaped(dst, b []byte) []byte {
 		}
 		b = b[n:]
 		if b[0] < utf8.RuneSelf {
-			dst = appendEscapedByte(dst, b[0])
+			dst = AppendEscapedByte(dst, b[0])
 			b = b[1:]
 			continue
 		}
@@ -111,8 +111,8 @@ func plainPrefix(b []byte) int {
 	return n
 }
 
-// appendEscapedByte adds one ASCII character of a JSON string.
-func appendEscapedByte(dst []byte, c byte) []byte {
+// AppendEscapedByte adds one ASCII character of a JSON string.
+func AppendEscapedByte(dst []byte, c byte) []byte {
 	switch {
 	case c == '"' || c == '\\':
 		return append(dst, '\\', c)
@@ -135,8 +135,8 @@ func appendEscapedByte(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }
 
-// appendValidUTF8 adds s with U+FFFD for each invalid byte.
-func appendValidUTF8(dst, s []byte) []byte {
+// AppendValidUTF8 adds s with U+FFFD for each invalid byte.
+func AppendValidUTF8(dst, s []byte) []byte {
 	if utf8.Valid(s) {
 		return append(dst, s...)
 	}

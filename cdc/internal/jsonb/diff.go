@@ -1,63 +1,64 @@
-package cdc
+package jsonb
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"rowcast/cdc/internal/wire"
 	"strconv"
 	"strings"
 )
 
 // What a change of a JSON document does.
 const (
-	jsonReplace = 0
-	jsonInsert  = 1
-	jsonRemove  = 2
+	opReplace = 0
+	opInsert  = 1
+	opRemove  = 2
 )
 
-// jsonNode is a document that can be changed. It refers to the bytes that it was
+// node is a document that can be changed. It refers to the bytes that it was
 // read from; only what lies on the way of a change is unfolded.
-type jsonNode struct {
+type node struct {
 	typ    byte
-	b      []byte // as jsonWriter.value takes it; not used once open is set
+	b      []byte // as writer.value takes it; not used once open is set
 	open   bool
 	object bool
 	keys   [][]byte // of an object
-	nodes  []*jsonNode
+	nodes  []*node
 }
 
-// appendJSONDiffs adds the document that base becomes by the changes. base may be
-// empty, as for appendJSONB.
-func appendJSONDiffs(dst, base, diffs []byte, compact bool) ([]byte, error) {
+// AppendPatched adds the document that base becomes by the changes. base may be
+// empty, as for Append.
+func AppendPatched(dst, base, diffs []byte, compact bool) ([]byte, error) {
 	if len(diffs) == 0 {
-		return appendJSONB(dst, base, compact)
+		return Append(dst, base, compact)
 	}
-	root := &jsonNode{typ: jsonLiteral, b: []byte{0}}
+	root := &node{typ: literal, b: []byte{0}}
 	budget := len(base) + len(diffs)
 	if len(base) > 0 {
-		root = &jsonNode{typ: base[0], b: base[1:]}
+		root = &node{typ: base[0], b: base[1:]}
 	}
-	c := cursor{b: diffs}
-	for c.left() > 0 {
-		op := c.uint(1)
-		path := c.take(c.length())
+	c := wire.Cursor{B: diffs}
+	for c.Left() > 0 {
+		op := c.Uint(1)
+		path := c.Take(c.Length())
 		var doc []byte
-		if op != jsonRemove {
-			doc = c.take(c.length())
+		if op != opRemove {
+			doc = c.Take(c.Length())
 		}
-		if c.bad || op > jsonRemove || op != jsonRemove && len(doc) == 0 {
-			return dst, fmt.Errorf("%w: its changes", errJSON)
+		if c.Bad || op > opRemove || op != opRemove && len(doc) == 0 {
+			return dst, fmt.Errorf("%w: its changes", errDamaged)
 		}
-		var v *jsonNode
+		var v *node
 		if len(doc) > 0 {
-			v = &jsonNode{typ: doc[0], b: doc[1:]}
+			v = &node{typ: doc[0], b: doc[1:]}
 		}
 		var err error
 		if root, err = root.apply(byte(op), path, v, &budget); err != nil {
 			return dst, fmt.Errorf("change at %q: %w", path, err)
 		}
 	}
-	w := jsonWriter{dst: dst, compact: compact, budget: len(base) + len(diffs)}
+	w := writer{dst: dst, compact: compact, budget: len(base) + len(diffs)}
 	if err := root.write(&w); err != nil {
 		return dst, err
 	}
@@ -65,14 +66,14 @@ func appendJSONDiffs(dst, base, diffs []byte, compact bool) ([]byte, error) {
 }
 
 // apply carries out one change and returns the document.
-func (n *jsonNode) apply(op byte, path []byte, v *jsonNode, budget *int) (*jsonNode, error) {
-	legs, err := parseJSONPath(string(path))
+func (n *node) apply(op byte, path []byte, v *node, budget *int) (*node, error) {
+	legs, err := parsePath(string(path))
 	if err != nil {
 		return nil, err
 	}
 	if len(legs) == 0 {
-		if op != jsonReplace {
-			return nil, fmt.Errorf("%w: its root inserted or removed", errJSON)
+		if op != opReplace {
+			return nil, fmt.Errorf("%w: its root inserted or removed", errDamaged)
 		}
 		return v, nil
 	}
@@ -83,7 +84,7 @@ func (n *jsonNode) apply(op byte, path []byte, v *jsonNode, budget *int) (*jsonN
 		}
 		i, found := at.find(leg)
 		if !found {
-			return nil, fmt.Errorf("%w: nothing is there", errJSON)
+			return nil, fmt.Errorf("%w: nothing is there", errDamaged)
 		}
 		at = at.nodes[i]
 	}
@@ -93,28 +94,28 @@ func (n *jsonNode) apply(op byte, path []byte, v *jsonNode, budget *int) (*jsonN
 	return n, at.change(op, legs[len(legs)-1], v)
 }
 
-func (n *jsonNode) change(op byte, leg jsonLeg, v *jsonNode) error {
+func (n *node) change(op byte, leg step, v *node) error {
 	i, found := n.find(leg)
 	switch {
 	case leg.array == n.object:
-		return fmt.Errorf("%w: an array was taken for an object, or the reverse", errJSON)
-	case op == jsonInsert && leg.array:
+		return fmt.Errorf("%w: an array was taken for an object, or the reverse", errDamaged)
+	case op == opInsert && leg.array:
 		i = min(leg.index, len(n.nodes))
 		n.nodes = append(n.nodes, nil)
 		copy(n.nodes[i+1:], n.nodes[i:])
 		n.nodes[i] = v
-	case op == jsonInsert && !found:
+	case op == opInsert && !found:
 		n.keys = append(n.keys, nil)
 		copy(n.keys[i+1:], n.keys[i:])
 		n.keys[i] = []byte(leg.key)
 		n.nodes = append(n.nodes, nil)
 		copy(n.nodes[i+1:], n.nodes[i:])
 		n.nodes[i] = v
-	case !found || op == jsonInsert:
-		return fmt.Errorf("%w: nothing is there, or something already", errJSON)
-	case op == jsonReplace:
+	case !found || op == opInsert:
+		return fmt.Errorf("%w: nothing is there, or something already", errDamaged)
+	case op == opReplace:
 		n.nodes[i] = v
-	case op == jsonRemove:
+	case op == opRemove:
 		n.nodes = append(n.nodes[:i], n.nodes[i+1:]...)
 		if n.object {
 			n.keys = append(n.keys[:i], n.keys[i+1:]...)
@@ -125,7 +126,7 @@ func (n *jsonNode) change(op byte, leg jsonLeg, v *jsonNode) error {
 
 // find is the index of the element, or where it would be inserted. MySQL keeps
 // the keys of an object by length, then by bytes.
-func (n *jsonNode) find(leg jsonLeg) (int, bool) {
+func (n *node) find(leg step) (int, bool) {
 	if leg.array {
 		return leg.index, !n.object && leg.index < len(n.nodes)
 	}
@@ -143,22 +144,22 @@ func (n *jsonNode) find(leg jsonLeg) (int, bool) {
 
 // unfold makes the elements nodes of their own. budget is how many there can be,
 // were no offsets forged.
-func (n *jsonNode) unfold(budget *int) error {
+func (n *node) unfold(budget *int) error {
 	if n.open {
 		return nil
 	}
-	if n.typ > jsonLargeArray {
-		return fmt.Errorf("%w: a path through a scalar", errJSON)
+	if n.typ > largeArray {
+		return fmt.Errorf("%w: a path through a scalar", errDamaged)
 	}
-	t, err := openJSON(n.typ, n.b)
+	t, err := openTree(n.typ, n.b)
 	if err != nil {
 		return err
 	}
 	if *budget -= t.count; *budget < 0 {
-		return errJSON
+		return errDamaged
 	}
 	n.open, n.object = true, t.object
-	n.nodes = make([]*jsonNode, t.count)
+	n.nodes = make([]*node, t.count)
 	for i := range t.count {
 		if t.object {
 			key, err := t.key(i)
@@ -171,17 +172,17 @@ func (n *jsonNode) unfold(budget *int) error {
 		if err != nil {
 			return err
 		}
-		n.nodes[i] = &jsonNode{typ: typ, b: b}
+		n.nodes[i] = &node{typ: typ, b: b}
 	}
 	return nil
 }
 
-func (n *jsonNode) write(w *jsonWriter) error {
+func (n *node) write(w *writer) error {
 	if !n.open {
 		return w.value(n.typ, n.b)
 	}
-	if w.depth++; w.depth > maxJSONDepth {
-		return fmt.Errorf("%w: more than %d levels", errJSON, maxJSONDepth)
+	if w.depth++; w.depth > maxDepth {
+		return fmt.Errorf("%w: more than %d levels", errDamaged, maxDepth)
 	}
 	open, end := byte('['), byte(']')
 	if n.object {
@@ -202,26 +203,26 @@ func (n *jsonNode) write(w *jsonWriter) error {
 	return nil
 }
 
-// jsonLeg is one step of a path: .key or [index].
-type jsonLeg struct {
+// step is one part of a path: .key or [index].
+type step struct {
 	array bool
 	key   string
 	index int
 }
 
-// parseJSONPath reads a path as the server logs it: $, then .name, ."quoted" and [n].
-func parseJSONPath(path string) ([]jsonLeg, error) {
+// parsePath reads a path as the server logs it: $, then .name, ."quoted" and [n].
+func parsePath(path string) ([]step, error) {
 	rest, ok := strings.CutPrefix(path, "$")
-	bad := fmt.Errorf("%w: the path", errJSON)
+	bad := fmt.Errorf("%w: the path", errDamaged)
 	if !ok {
 		return nil, bad
 	}
-	var legs []jsonLeg
+	var legs []step
 	for rest != "" {
-		if len(legs) > maxJSONDepth {
+		if len(legs) > maxDepth {
 			return nil, bad
 		}
-		var leg jsonLeg
+		var leg step
 		switch {
 		case rest[0] == '[':
 			digits, behind, ok := strings.Cut(rest[1:], "]")
@@ -229,19 +230,19 @@ func parseJSONPath(path string) ([]jsonLeg, error) {
 			if !ok || err != nil {
 				return nil, bad
 			}
-			leg, rest = jsonLeg{array: true, index: int(n)}, behind
+			leg, rest = step{array: true, index: int(n)}, behind
 		case strings.HasPrefix(rest, `."`):
-			key, n, ok := unquoteJSON(rest[1:])
+			key, n, ok := unquote(rest[1:])
 			if !ok {
 				return nil, bad
 			}
-			leg, rest = jsonLeg{key: key}, rest[1+n:]
+			leg, rest = step{key: key}, rest[1+n:]
 		case rest[0] == '.':
 			end := strings.IndexAny(rest[1:], ".[")
 			if end < 0 {
 				end = len(rest) - 1
 			}
-			leg, rest = jsonLeg{key: rest[1 : 1+end]}, rest[1+end:]
+			leg, rest = step{key: rest[1 : 1+end]}, rest[1+end:]
 			if leg.key == "" {
 				return nil, bad
 			}
@@ -253,8 +254,8 @@ func parseJSONPath(path string) ([]jsonLeg, error) {
 	return legs, nil
 }
 
-// unquoteJSON reads the JSON string that s begins with, and its length in s.
-func unquoteJSON(s string) (string, int, bool) {
+// unquote reads the JSON string that s begins with, and its length in s.
+func unquote(s string) (string, int, bool) {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':

@@ -1,41 +1,51 @@
-package cdc
+package charset
 
 import (
 	"encoding/binary"
+	"rowcast/cdc/internal/format"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// charset converts the strings of one character set to UTF-8.
-type charset struct {
+// Charset converts the strings of one character set to UTF-8.
+type Charset struct {
 	name   string
-	kind   csKind
-	maxLen int        // most bytes of one character
+	kind   kind
+	MaxLen int        // most bytes of one character
 	one    *[256]rune // of single bytes; -1: begins a longer character, or means nothing
 	two    []uint16   // by both bytes; 0: none
-	three  []uint16   // behind 0x8F, by the other two bytes
+	three  []uint16   // after 0x8F, by the other two bytes
 	four   []uint16   // GB18030 in the BMP, by the index that fourByte works out
 }
 
-type csKind uint8
+type kind uint8
 
 const (
-	csUTF8 csKind = iota
-	csBinary
-	csTable // one byte a character
-	csMulti // one to four
-	csUCS2
-	csUTF16
-	csUTF16LE
-	csUTF32
+	utf8Kind kind = iota
+	binaryKind
+	singleByte // one byte a character
+	multiByte  // one to four
+	ucs2
+	utf16BE
+	utf16LE
+	utf32
 )
 
-// appendUTF8 adds s converted; what means nothing becomes U+FFFD.
-func (cs *charset) appendUTF8(dst, s []byte) []byte {
+// IsUTF8 reports whether the bytes are UTF-8 already, valid or not.
+func (cs *Charset) IsUTF8() bool { return cs.kind == utf8Kind }
+
+// IsBinary reports whether the set has bytes rather than characters.
+func (cs *Charset) IsBinary() bool { return cs.kind == binaryKind }
+
+// String is the server's name of the set.
+func (cs *Charset) String() string { return cs.name }
+
+// AppendUTF8 adds s converted; what means nothing becomes U+FFFD.
+func (cs *Charset) AppendUTF8(dst, s []byte) []byte {
 	switch cs.kind {
-	case csUTF8:
-		return appendValidUTF8(dst, s)
-	case csBinary:
+	case utf8Kind:
+		return format.AppendValidUTF8(dst, s)
+	case binaryKind:
 		return append(dst, s...)
 	}
 	for len(s) > 0 {
@@ -46,13 +56,13 @@ func (cs *charset) appendUTF8(dst, s []byte) []byte {
 	return dst
 }
 
-// appendQuoted adds s converted, as a JSON string.
-func (cs *charset) appendQuoted(dst, s []byte) []byte {
+// AppendQuoted adds s converted, as a JSON string.
+func (cs *Charset) AppendQuoted(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	for len(s) > 0 {
 		r, n := cs.next(s)
 		if r < utf8.RuneSelf {
-			dst = appendEscapedByte(dst, byte(r))
+			dst = format.AppendEscapedByte(dst, byte(r))
 		} else {
 			dst = utf8.AppendRune(dst, r)
 		}
@@ -62,25 +72,25 @@ func (cs *charset) appendQuoted(dst, s []byte) []byte {
 }
 
 // next is the first character of s, which is not empty, and its length.
-func (cs *charset) next(s []byte) (rune, int) {
+func (cs *Charset) next(s []byte) (rune, int) {
 	switch cs.kind {
-	case csTable:
+	case singleByte:
 		if r := cs.one[s[0]]; r >= 0 {
 			return r, 1
 		}
 		return utf8.RuneError, 1
-	case csMulti:
+	case multiByte:
 		return cs.nextMulti(s)
-	case csUCS2:
+	case ucs2:
 		if len(s) < 2 {
 			return utf8.RuneError, len(s)
 		}
 		return rune(binary.BigEndian.Uint16(s)), 2 // AppendRune writes surrogates as U+FFFD
-	case csUTF16:
+	case utf16BE:
 		return nextUTF16(s, binary.BigEndian)
-	case csUTF16LE:
+	case utf16LE:
 		return nextUTF16(s, binary.LittleEndian)
-	case csUTF32:
+	case utf32:
 		if len(s) < 4 {
 			return utf8.RuneError, len(s)
 		}
@@ -110,7 +120,7 @@ func nextUTF16(s []byte, order binary.ByteOrder) (rune, int) {
 }
 
 // nextMulti reads one character of the East Asian sets.
-func (cs *charset) nextMulti(s []byte) (rune, int) {
+func (cs *Charset) nextMulti(s []byte) (rune, int) {
 	if r := cs.one[s[0]]; r >= 0 {
 		return r, 1
 	}
@@ -142,7 +152,7 @@ func known(v uint16) rune {
 func isDigit(b byte) bool { return b >= '0' && b <= '9' }
 
 // fourByte: the BMP by table, the planes above it by counting.
-func (cs *charset) fourByte(s []byte) rune {
+func (cs *Charset) fourByte(s []byte) rune {
 	const supplementary = 189000 // index of 0x90308130
 	i := ((int(s[0])-0x81)*10+int(s[1])-'0')*1260 + (int(s[2])-0x81)*10 + int(s[3]) - '0'
 	if i < len(cs.four) {

@@ -1,8 +1,9 @@
-package cdc
+package preflight
 
 import (
 	"fmt"
 	"regexp"
+	"rowcast/cdc/internal/sqlname"
 	"slices"
 	"strings"
 )
@@ -18,15 +19,15 @@ type grants struct {
 // privileges compares what the account may do with what is needed.
 func (in *inspection) privileges() []Finding {
 	if err := in.whoAmI(); err != nil {
-		return []Finding{{Warn, "privileges", "can't ask for the account's grants: " + unwrapTrace(err).Error(), ""}}
+		return []Finding{{Warn, "privileges", "can't ask for the account's grants: " + err.Error(), ""}}
 	}
 	g, err := in.loadGrants()
 	if err != nil {
-		return []Finding{{Warn, "privileges", "can't read the grants of " + in.account + ": " + unwrapTrace(err).Error(), ""}}
+		return []Finding{{Warn, "privileges", "can't read the grants of " + in.account + ": " + err.Error(), ""}}
 	}
 	var missing, have []string
 	monitor := "REPLICATION CLIENT"
-	if in.flavor == MariaDB {
+	if in.MariaDB {
 		monitor = "BINLOG MONITOR"
 	}
 	for _, need := range [][]string{{"REPLICATION SLAVE", "REPLICATION REPLICA"}, {monitor, "REPLICATION CLIENT"}} {
@@ -51,7 +52,7 @@ func (in *inspection) privileges() []Finding {
 // privilege on, and no others.
 func (in *inspection) mayRead(g *grants) []Finding {
 	var findings []Finding
-	for _, name := range in.tables {
+	for _, name := range in.Tables {
 		schema, table, _ := strings.Cut(name, ".")
 		if g.mayRead(schema, table) {
 			continue
@@ -59,9 +60,9 @@ func (in *inspection) mayRead(g *grants) []Finding {
 		on := "*.*"
 		switch {
 		case !strings.Contains(name, "*"):
-			on = quoteName(schema) + "." + quoteName(table)
+			on = sqlname.Quote(schema) + "." + sqlname.Quote(table)
 		case !strings.Contains(schema, "*"):
-			on = quoteName(schema) + ".*"
+			on = sqlname.Quote(schema) + ".*"
 		}
 		f := Finding{Fail, "privileges", fmt.Sprintf("%s may not SELECT from %s", in.account, name),
 			fmt.Sprintf("GRANT SELECT ON %s TO %s", on, in.account)}
@@ -74,7 +75,7 @@ func (in *inspection) mayRead(g *grants) []Finding {
 }
 
 func (in *inspection) whoAmI() error {
-	rows, err := in.query("SELECT CURRENT_USER()")
+	rows, err := in.Query("SELECT CURRENT_USER()")
 	if err != nil || len(rows) == 0 {
 		return fmt.Errorf("ask for the account: %w", err)
 	}
@@ -87,22 +88,22 @@ func (in *inspection) whoAmI() error {
 func (in *inspection) loadGrants() (*grants, error) {
 	show := []string{"SHOW GRANTS"}
 	var role string
-	if rows, err := in.query("SELECT CURRENT_ROLE()"); err == nil && len(rows) == 1 {
+	if rows, err := in.Query("SELECT CURRENT_ROLE()"); err == nil && len(rows) == 1 {
 		role = rows[0][0]
 	}
 	switch {
 	case role == "" || role == "NONE":
-	case in.flavor == MySQL:
+	case !in.MariaDB:
 		show = []string{"SHOW GRANTS FOR CURRENT_USER() USING " + role}
 	default:
 		show = append(show, "SHOW GRANTS FOR CURRENT_ROLE")
 	}
-	if in.flavor == MariaDB && in.atLeast(10, 11) {
+	if in.MariaDB && in.atLeast(10, 11) {
 		show = append(show, "SHOW GRANTS FOR PUBLIC")
 	}
 	g := &grants{global: map[string]bool{}, revoked: map[string]bool{}, tables: map[string]bool{}}
 	for i, sql := range show {
-		rows, err := in.query(sql)
+		rows, err := in.Query(sql)
 		if err != nil {
 			if i > 0 {
 				continue // nothing was granted to that role
@@ -127,7 +128,7 @@ func (g *grants) add(text string) {
 	if m == nil {
 		return // of a role, a proxy, a procedure
 	}
-	schema, table := unquoteName(m[3]), unquoteName(m[4])
+	schema, table := sqlname.Unquote(m[3]), sqlname.Unquote(m[4])
 	for _, privilege := range strings.Split(columnList.ReplaceAllString(m[2], ""), ",") {
 		privilege = strings.ToUpper(strings.TrimSpace(privilege))
 		// SELECT on some columns makes a table visible too.
@@ -143,13 +144,6 @@ func (g *grants) add(text string) {
 			g.tables[schema+"."+table] = true
 		}
 	}
-}
-
-func unquoteName(s string) string {
-	if len(s) < 2 || s[0] != '`' {
-		return s
-	}
-	return strings.ReplaceAll(s[1:len(s)-1], "``", "`")
 }
 
 func (g *grants) has(privilege string) bool {

@@ -1,4 +1,4 @@
-package cdc
+package charset
 
 import (
 	"bytes"
@@ -52,8 +52,8 @@ var collationSets = func() map[uint64]string {
 	return m
 }()
 
-// charsetName is the character set of a collation, "" where the number is not known.
-func charsetName(collation uint64) string {
+// Name is the character set of a collation, "" where the number is not known.
+func Name(collation uint64) string {
 	if name, ok := collationSets[collation]; ok {
 		return name
 	}
@@ -63,9 +63,9 @@ func charsetName(collation uint64) string {
 	return ""
 }
 
-// defaultCollation is some collation of a character set: where the server does not
+// Default is some collation of a character set: where the server does not
 // tell a collation's number, its character set is what matters here.
-func defaultCollation(charset string) uint64 {
+func Default(charset string) uint64 {
 	switch charset {
 	case "":
 		return 0
@@ -83,19 +83,19 @@ func defaultCollation(charset string) uint64 {
 
 var charsets struct {
 	mu     sync.Mutex
-	byName map[string]*charset
+	byName map[string]*Charset
 }
 
-var unicodeSets = map[string]*charset{
-	"utf8mb3": {name: "utf8mb3", kind: csUTF8, maxLen: 3}, "utf8mb4": {name: "utf8mb4", kind: csUTF8, maxLen: 4},
-	"binary": {name: "binary", kind: csBinary, maxLen: 1}, "ucs2": {name: "ucs2", kind: csUCS2, maxLen: 2},
-	"utf16": {name: "utf16", kind: csUTF16, maxLen: 4}, "utf16le": {name: "utf16le", kind: csUTF16LE, maxLen: 4},
-	"utf32": {name: "utf32", kind: csUTF32, maxLen: 4},
+var unicodeSets = map[string]*Charset{
+	"utf8mb3": {name: "utf8mb3", kind: utf8Kind, MaxLen: 3}, "utf8mb4": {name: "utf8mb4", kind: utf8Kind, MaxLen: 4},
+	"binary": {name: "binary", kind: binaryKind, MaxLen: 1}, "ucs2": {name: "ucs2", kind: ucs2, MaxLen: 2},
+	"utf16": {name: "utf16", kind: utf16BE, MaxLen: 4}, "utf16le": {name: "utf16le", kind: utf16LE, MaxLen: 4},
+	"utf32": {name: "utf32", kind: utf32, MaxLen: 4},
 }
 
-// charsetOf is the character set of a collation; nil where the number is not known.
-func charsetOf(collation uint64) *charset {
-	name := charsetName(collation)
+// Of is the character set of a collation; nil where the number is not known.
+func Of(collation uint64) *Charset {
+	name := Name(collation)
 	if name == "" {
 		return nil
 	}
@@ -109,7 +109,7 @@ func charsetOf(collation uint64) *charset {
 	}
 	cs := loadCharset(name)
 	if charsets.byName == nil {
-		charsets.byName = map[string]*charset{}
+		charsets.byName = map[string]*Charset{}
 	}
 	charsets.byName[name] = cs
 	return cs
@@ -122,7 +122,7 @@ func charsetOf(collation uint64) *charset {
 //	run   = gap length delta…      codes left out since the last run, codes in this one
 //
 // All are unsigned varints; a delta is zigzag, from the last character plus one.
-func loadCharset(name string) *charset {
+func loadCharset(name string) *Charset {
 	z, err := zlib.NewReader(bytes.NewReader(charsetTables))
 	if err != nil {
 		return nil
@@ -140,7 +140,7 @@ func loadCharset(name string) *charset {
 		n := next()
 		set := string(b[:n])
 		b = b[n:]
-		cs := &charset{name: set, kind: csTable, maxLen: 1}
+		cs := &Charset{name: set, kind: singleByte, MaxLen: 1}
 		for range next() {
 			cs.readTable(next, set == name)
 		}
@@ -152,7 +152,7 @@ func loadCharset(name string) *charset {
 }
 
 // readTable reads one table, and keeps it if it is of the set that is wanted.
-func (cs *charset) readTable(next func() uint64, keep bool) {
+func (cs *Charset) readTable(next func() uint64, keep bool) {
 	set := func(int, rune) {}
 	width := int(next())
 	if keep {
@@ -171,9 +171,9 @@ func (cs *charset) readTable(next func() uint64, keep bool) {
 }
 
 // makeTable returns what puts a character into the new table.
-func (cs *charset) makeTable(width int) func(code int, r rune) {
+func (cs *Charset) makeTable(width int) func(code int, r rune) {
 	if width > 1 {
-		cs.kind, cs.maxLen = csMulti, width
+		cs.kind, cs.MaxLen = multiByte, width
 	}
 	switch width {
 	case 1:
