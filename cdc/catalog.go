@@ -138,7 +138,8 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 }
 
 // Remember reads the definitions of all tables that are wanted, where the binlog
-// will not describe them (binlog_row_metadata is not FULL). Called before other
+// will not describe them (binlog_row_metadata is not FULL, or MariaDB's binlog does
+// not tell that their rows have versions). Called before other
 // tables become wanted. Without it the first event of a table could come a moment
 // before an ALTER that the server has run already, and would have to be given up.
 func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) bool) error {
@@ -171,7 +172,7 @@ func (s *Source) rememberFrom(ctx context.Context, at Position, wants func(schem
 
 // remember reads what is wanted and not known, for events from at on.
 func (s *Source) remember(ctx context.Context, conn *client.Conn, at Position, wants func(schema, table []byte) bool) error {
-	r, err := conn.Execute("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND @@global.binlog_row_metadata <> 'FULL'")
+	r, err := conn.Execute("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND @@global.binlog_row_metadata <> 'FULL' OR TABLE_TYPE = 'SYSTEM VERSIONED'")
 	if err != nil {
 		return fmt.Errorf("list the tables: %w", explain(unwrapTrace(err)))
 	}

@@ -198,19 +198,26 @@ func (r *reader) deliver(ctx context.Context, h heldRows, body []byte, d *direct
 		return r.undecodable(h, d.as, err)
 	}
 	c := &r.change
-	*c = Change{Pos: d.as.change(h.event, 0), Table: t, Time: d.time, Op: rows.op}
-	if c.Op != Insert {
-		c.Before = &r.before
-	}
-	if c.Op != Delete {
-		c.After = &r.after
-	}
+	*c = Change{Pos: d.as.change(h.event, 0), Table: t, Time: d.time}
+	r.setOp(c, rows.op)
 	return r.each(&rows, c, func(err error) error { return r.undecodable(h, d.as, err) })
+}
+
+// setOp makes c an op of the row that was read.
+func (r *reader) setOp(c *Change, op Op) {
+	c.Op, c.Before, c.After = op, &r.before, &r.after
+	switch op {
+	case Insert:
+		c.Before = nil
+	case Delete:
+		c.After = nil
+	}
 }
 
 // each hands over the changes of one rows event behind cur, and moves cur over them.
 func (r *reader) each(rows *rowsEvent, c *Change, undecodable func(error) error) error {
 	again := c.Pos.Compare(r.cur) <= 0 // some of them were handed over before the connection broke
+	versioned := c.Table.rowEnd >= 0
 	for {
 		ok, err := rows.next(&r.before, &r.after)
 		if err != nil {
@@ -219,7 +226,16 @@ func (r *reader) each(rows *rowsEvent, c *Change, undecodable func(error) error)
 		if !ok {
 			return nil
 		}
-		if !again || c.Pos.Compare(r.cur) > 0 {
+		hand := !again || c.Pos.Compare(r.cur) > 0
+		if hand && versioned {
+			op, err := c.Table.seen(rows.op, &r.before, &r.after)
+			if err != nil {
+				return undecodable(err)
+			}
+			r.setOp(c, op)
+			hand = op != 0
+		}
+		if hand {
 			if err := r.h.Change(c); err != nil {
 				return err
 			}
@@ -237,7 +253,7 @@ func (r *reader) define(ctx context.Context, m *mapped, at Position) (*Table, er
 	var def *TableDef
 	if m.tm.needsDef() {
 		var err error
-		if def, err = r.server.define(ctx, m.schema, m.table, at, m.tm.full()); err != nil {
+		if def, err = r.server.define(ctx, m.schema, m.table, at, !m.tm.placed()); err != nil {
 			if errors.Is(err, ErrSchema) || errors.Is(err, ErrNoTable) {
 				m.err = err
 			}

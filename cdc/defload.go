@@ -101,7 +101,7 @@ func (d *defLoader) columns() error {
 				}
 				c.Labels = labels
 			}
-			if text(13) == "ROW START" {
+			if c.rowEnd = text(13) == "ROW END"; c.rowEnd {
 				def.versioned = false // its versions are columns like others
 			}
 			def.Columns = append(def.Columns, c)
@@ -133,7 +133,7 @@ func (d *defLoader) keys() error {
 			if def == nil {
 				return nil
 			}
-			if i := def.find(text(2)); i >= 0 {
+			if i := def.find(text(2)); i >= 0 && !def.Columns[i].rowEnd {
 				def.Key = append(def.Key, i)
 			}
 			return nil

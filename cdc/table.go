@@ -26,8 +26,9 @@ type Table struct {
 	Columns      []Column
 	Key          []int // primary key: indexes into Columns, in key order; empty where there is none
 
-	plans []plan // how each column is rendered; see newTable
-	walks []walk // how each is walked over
+	plans  []plan // how each column is rendered; see newTable
+	walks  []walk // how each is walked over
+	rowEnd int    // the column that tells current rows from history; -1: none is history
 }
 
 // Column is one column of a Table.
@@ -40,6 +41,8 @@ type Column struct {
 	Collation uint64   // MySQL's or MariaDB's number; 63 is binary; 0 where the type has none
 	Labels    []string // of ENUM and SET, in UTF-8
 	Hidden    bool     // made by the server: never shown
+
+	rowEnd bool // MariaDB: when the row's version ends; see versioned.go
 }
 
 // Kind tells apart what the binlog logs under one type.
@@ -62,6 +65,7 @@ const binaryCollation = 63
 func newTable(t *Table) *Table {
 	t.plans = make([]plan, len(t.Columns))
 	t.walks = make([]walk, len(t.Columns))
+	t.rowEnd = slices.IndexFunc(t.Columns, func(c Column) bool { return c.rowEnd })
 	for i := range t.Columns {
 		p := makePlan(&t.Columns[i])
 		t.plans[i], t.walks[i] = p, walk{size: p.size, prefix: p.walk}

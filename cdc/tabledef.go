@@ -15,7 +15,7 @@ type TableDef struct {
 	Flavor       Flavor
 	Schema, Name string
 	Columns      []ColumnDef // in ordinal order, invisible ones too
-	Key          []int       // primary key: indexes into Columns, in key order
+	Key          []int       // primary key: indexes into Columns, in key order; without the row end that MariaDB adds
 	// Trailing columns that the server keeps for itself and does not list.
 	hashKeys  int  // MariaDB: UNIQUE over long values
 	inMemory  bool // ENGINE=MEMORY
@@ -36,6 +36,7 @@ type ColumnDef struct {
 	collation        uint64 // number of Collation
 	octets           int    // most bytes of a string
 	precision, scale int    // of DECIMAL, in digits; of a temporal type precision is its fraction digits
+	rowEnd           bool   // MariaDB: GENERATED ALWAYS AS ROW END
 }
 
 // Generated tells whether the column's value is computed by the server.
@@ -91,7 +92,7 @@ func (d *TableDef) Table() *Table {
 
 // column is the column as a binlog would show it.
 func (c *ColumnDef) column() Column {
-	col := Column{Name: c.Name, Labels: c.Labels, Unsigned: c.unsigned()}
+	col := Column{Name: c.Name, Labels: c.Labels, Unsigned: c.unsigned(), rowEnd: c.rowEnd}
 	col.Type, col.Meta = c.binlogType()
 	col.Kind = c.kind()
 	switch col.Type {

@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
@@ -21,27 +20,17 @@ func (m *tableMap) needsDef() bool {
 			return true
 		}
 	}
-	return m.versions() >= 0
-}
-
-// versions is where the columns begin that MariaDB adds to a system-versioned
-// table that declares none; -1 where there are none of their names.
-func (m *tableMap) versions() int {
-	if m.flavor != MariaDB {
-		return -1
-	}
-	for i := len(m.columns) - 2; i >= 0; i-- {
-		if m.columns[i].Name == "row_start" && m.columns[i+1].Name == "row_end" && m.columns[i].versionType() && m.columns[i+1].versionType() {
-			return i
-		}
-	}
-	return -1
+	return m.mayBeVersioned()
 }
 
 // versionType: a time, or with transaction-precise history a transaction's number.
 func (c *Column) versionType() bool {
 	return c.Type == mysql.MYSQL_TYPE_TIMESTAMP2 && c.Meta == 6 || c.Type == mysql.MYSQL_TYPE_LONGLONG
 }
+
+// placed tells whether only the definition of the event's own place will do, rather
+// than any that is known.
+func (m *tableMap) placed() bool { return !m.full() || m.mayBeVersioned() }
 
 // full tells whether the event was logged with binlog_row_metadata=FULL.
 func (m *tableMap) full() bool { return m.hasNames && m.hasLabels }
@@ -64,11 +53,20 @@ func oldTemporal(typ byte) bool {
 
 // table makes the Table of the event. Without full metadata the definition must
 // be there and fit: the error wraps ErrSchema otherwise. With it the definition
-// may be nil and tells only the kinds that MariaDB's binlog does not.
+// tells only what MariaDB's binlog does not, and may be nil unless rows may have
+// versions.
 func (m *tableMap) table(def *TableDef) (*Table, error) {
 	t := &Table{Schema: m.schema, Name: m.name, Columns: append([]Column(nil), m.columns...), Key: append([]int(nil), m.key...)}
 	if m.full() {
 		m.hint(t, def)
+		if m.mayBeVersioned() {
+			if def == nil {
+				return nil, fmt.Errorf("%w: %s: the event does not tell whether its rows have versions, and the database has no such table now", ErrSchema, t)
+			}
+			if err := m.setRowEnd(t, def); err != nil {
+				return nil, fmt.Errorf("%w: %s: %w", ErrSchema, t, err)
+			}
+		}
 		return newTable(t), nil
 	}
 	if def == nil {
@@ -84,10 +82,6 @@ const fullWouldHelp = "SET GLOBAL binlog_row_metadata = FULL makes later events 
 
 // hint sets kinds from the columns of the definition that have the same name and type.
 func (m *tableMap) hint(t *Table, def *TableDef) {
-	if i := m.versions(); i >= 0 && (def == nil || def.find("row_start") < 0) {
-		t.Columns[i].Hidden, t.Columns[i+1].Hidden = true, true
-		t.Key = slices.DeleteFunc(t.Key, func(k int) bool { return k == i || k == i+1 })
-	}
 	for i := range t.Columns {
 		col := &t.Columns[i]
 		if m.flavor != MariaDB || !col.ambiguous() {
@@ -150,7 +144,7 @@ func (m *tableMap) fill(t *Table, def *TableDef) error {
 		m.take(col, d)
 	}
 	t.Key = append([]int(nil), def.Key...)
-	return nil
+	return m.setRowEnd(t, def)
 }
 
 // hidden is how many columns the binlog may have behind those that are listed.
