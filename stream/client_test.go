@@ -18,12 +18,12 @@ type running struct {
 	*Server
 	url  string
 	addr string
-	src  *fakeSource
+	src  *fakeSource // nil: a database server
 }
 
-func serve(t testing.TB, cfg Config, src *fakeSource, r Renderer) *running {
+func serve(t testing.TB, cfg Config, src *fakeSource, rend Renderer) *running {
 	t.Helper()
-	s, err := NewServer(cfg, src, r, slog.New(slog.DiscardHandler))
+	s, err := NewServer(cfg, src, rend, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +31,13 @@ func serve(t testing.TB, cfg Config, src *fakeSource, r Renderer) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := runServer(t, s, l)
+	r.src = src
+	return r
+}
+
+func runServer(t testing.TB, s *Server, l net.Listener) *running {
+	t.Helper()
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	p.SetUnencryptedHTTP2(true)
@@ -51,7 +58,7 @@ func serve(t testing.TB, cfg Config, src *fakeSource, r Renderer) *running {
 			eventually(t, "all clients to be released", func() bool { return s.clients.Load() == 0 })
 		}
 	})
-	return &running{Server: s, url: "http://" + l.Addr().String(), addr: l.Addr().String(), src: src}
+	return &running{Server: s, url: "http://" + l.Addr().String(), addr: l.Addr().String()}
 }
 
 // started waits until the live feed has its position.

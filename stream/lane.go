@@ -9,25 +9,38 @@ import (
 	"rowcast/cdc"
 )
 
-const (
-	// laneGather is how long a new lane waits for others that need one: after a
+// laneOptions bound lanes in time and size. A test may set others before Run.
+type laneOptions struct {
+	// gather is how long a new lane waits for others that need one: after a
 	// restart clients come in a herd, and it starts at the oldest of them.
-	laneGather = 50 * time.Millisecond
-	// laneEnding is how long a client waits for a lane that is ending.
-	laneEnding = time.Second
-	// laneLinger is how long readers may take what a lane that ended has left.
-	laneLinger = 30 * time.Second
-	// laneStall ends a lane that the source has stopped feeding.
-	laneStall = 60 * time.Second
-	// A lane ends after so much of the binlog, or so long, if others were refused
-	// one in the meantime: its clients come back and queue up behind them.
-	laneBytes = 1 << 30
-	laneTime  = 10 * time.Second
-	// laneNear: a lane this far before a position is joined even if another lane is free.
-	laneNear = 256 << 20
-	// laneWindow bounds a lane's Log, beside history/4.
-	laneWindow = 16 << 20
-)
+	gather time.Duration
+	// ending is how long a client waits for a lane that is ending.
+	ending time.Duration
+	// linger is how long readers may take what a lane that has ended has left.
+	linger time.Duration
+	// A lane ends after it has read bytes of the binlog and lasted for turn, if
+	// others were refused one in the meantime: its clients come back and queue up
+	// after them.
+	bytes int64
+	turn  time.Duration
+	// near: a lane this many bytes before a position is joined even if another
+	// lane is free.
+	near int64
+	// window bounds the bytes of a lane's Log.
+	window int64
+}
+
+func newLaneOptions(history int64) laneOptions {
+	return laneOptions{
+		gather: 50 * time.Millisecond,
+		ending: time.Second,
+		linger: 30 * time.Second,
+		bytes:  1 << 30,
+		turn:   10 * time.Second,
+		near:   256 << 20,
+		window: max(minHistory, min(history/4, 16<<20)),
+	}
+}
 
 // Why a lane ended; anything else is the source's error.
 var (
@@ -35,7 +48,6 @@ var (
 	errUnwanted = errors.New("nobody reads the lane any more")
 	errSealed   = errors.New("the lane's frames have keys of an old form")
 	errBudget   = errors.New("the lane has read its share")
-	errStalled  = errors.New("the database sent nothing for too long")
 )
 
 // lane is a feed of older frames, shared by clients whose ids lie below the live
@@ -52,11 +64,10 @@ type lane struct {
 	dead    bool
 	readers map[*cursor]*reader
 
-	last     cdc.Position // checkpoint; one goroutine
-	read     int64        // bytes of binlog behind it
-	rushing  int64        // Log.total up to which nobody is waited for
-	lastSeen atomic.Int64 // when the source last called, unix nanoseconds
-	losses   uint64       // of the live log when the lane began
+	last    cdc.Position // checkpoint; one goroutine
+	read    int64        // bytes of binlog up to it
+	rushing int64        // Log.total up to which nobody is waited for
+	losses  uint64       // of the live log when the lane began
 }
 
 // reader is a client of a lane as the lane's pacing sees it.
@@ -68,17 +79,14 @@ type reader struct {
 // run reads until the lane has met the live log, nobody wants it, or it fails.
 func (l *lane) run(ctx context.Context) {
 	defer l.cancel(nil)
-	err := pause(ctx, laneGather)
+	err := pause(ctx, l.lanes.gather)
 	if err == nil {
 		l.lanes.mu.Lock()
 		l.started = true
 		from := l.from
 		l.lanes.mu.Unlock()
-		l.seen()
-		stop := l.watch(ctx)
-		// Behind from itself the lane would lack what others, who stand earlier in the group, want.
+		// From the group's start: others may stand earlier in it.
 		err = l.lanes.server.source.Replay(ctx, from.Group(), l)
-		stop()
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -96,7 +104,7 @@ func (l *lane) finish(err error) {
 	l.dead = true
 	m.mu.Unlock()
 	l.log.close(err)
-	deadline := time.Now().Add(laneLinger)
+	deadline := time.Now().Add(m.linger)
 	for time.Now().Before(deadline) && m.ctx.Err() == nil {
 		m.mu.Lock()
 		n := len(l.readers)
@@ -117,36 +125,8 @@ func (l *lane) finish(err error) {
 	}
 }
 
-func (l *lane) seen() { l.lastSeen.Store(time.Now().UnixNano()) }
-
-// watch ends the lane if the source has not called for laneStall.
-func (l *lane) watch(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	l.lanes.wg.Go(func() {
-		for pause(ctx, laneStall/4) == nil {
-			if time.Since(time.Unix(0, l.lastSeen.Load())) >= laneStall {
-				l.cancel(errStalled)
-			}
-		}
-	})
-	return cancel
-}
-
-// Begin and Change note that the source is alive.
-func (l *lane) Begin(at cdc.Position) error {
-	l.seen()
-	return l.feed.Begin(at)
-}
-
-// Change: see Begin.
-func (l *lane) Change(c *cdc.Change) error {
-	l.seen()
-	return l.feed.Change(c)
-}
-
 // check ends the reading where the live log holds what follows.
 func (l *lane) check(p cdc.Position, bytes int64) error {
-	l.seen()
 	m := l.lanes
 	if live := m.server.live.log; live.holds(l.log.reachNow()) {
 		live.prepend(l.log, l.losses) // at once: hanging up takes its time, and others come meanwhile
@@ -159,7 +139,7 @@ func (l *lane) check(p cdc.Position, bytes int64) error {
 		l.read += int64(p.Offset()) - int64(l.last.Offset())
 	}
 	l.last = p
-	if l.read > laneBytes && l.overdue() {
+	if l.read > l.lanes.bytes && l.overdue() {
 		return errBudget
 	}
 	return nil
@@ -169,7 +149,7 @@ func (l *lane) check(p cdc.Position, bytes int64) error {
 func (l *lane) overdue() bool {
 	l.lanes.mu.Lock()
 	defer l.lanes.mu.Unlock()
-	return time.Since(l.opened) > laneTime && time.Since(l.lanes.refused) < laneTime
+	return time.Since(l.opened) > l.lanes.turn && time.Since(l.lanes.refused) < l.lanes.turn
 }
 
 // wait keeps the lane near its fastest reader, so that frames are still there
@@ -193,7 +173,6 @@ func (l *lane) wait(ctx context.Context) error {
 		if l.overdue() {
 			return errBudget // slow readers must not hold a slot that others wait for
 		}
-		l.seen()
 		if err := pause(ctx, pacePoll); err != nil {
 			return err
 		}

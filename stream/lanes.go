@@ -10,9 +10,9 @@ import (
 
 // lanes bounds and shares lanes.
 type lanes struct {
+	laneOptions
 	server *Server
 	max    int
-	window int64
 
 	mu      sync.Mutex
 	active  []*lane
@@ -29,7 +29,7 @@ func (m *lanes) join(ctx context.Context, c *cursor, pos cdc.Position, buf []byt
 		if l != nil {
 			return c.attach(l.log, l, p, pos, buf)
 		}
-		if !ending || time.Since(begin) > laneEnding || pause(ctx, laneGather) != nil {
+		if !ending || time.Since(begin) > m.ending || pause(ctx, m.gather) != nil {
 			return buf, later{"every replay lane is taken"}
 		}
 	}
@@ -74,7 +74,7 @@ func (m *lanes) choose(pos cdc.Position) (*lane, place) {
 		case p.where == here:
 			return l, p
 		case p.where == above:
-			if near(p.head, pos) {
+			if m.passesSoon(p.head, pos) {
 				return l, p
 			}
 			if coming == nil || p.head.Compare(coming.log.headNow()) > 0 {
@@ -92,9 +92,9 @@ func (m *lanes) choose(pos cdc.Position) (*lane, place) {
 	return nil, place{}
 }
 
-// near tells whether a replay at p soon reaches pos.
-func near(p, pos cdc.Position) bool {
-	return p.File() == pos.File() && int64(pos.Offset())-int64(p.Offset()) < laneNear
+// passesSoon tells whether a replay at p soon reaches pos.
+func (m *lanes) passesSoon(p, pos cdc.Position) bool {
+	return p.File() == pos.File() && int64(pos.Offset())-int64(p.Offset()) < m.near
 }
 
 func (l *Log) headNow() cdc.Position {

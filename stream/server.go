@@ -53,7 +53,7 @@ func NewServer(cfg Config, src Source, r Renderer, logger *slog.Logger) (*Server
 		idle: make(chan struct{}), rechecks: make(chan struct{}, 1)}
 	s.live = newFeed(newCatalog(r), s.config.History, logger)
 	s.live.pace = s.livePace()
-	s.lanes = &lanes{server: s, max: s.config.MaxReplays, window: max(minHistory, min(s.config.History/4, laneWindow))}
+	s.lanes = &lanes{laneOptions: newLaneOptions(s.config.History), server: s, max: s.config.MaxReplays}
 	s.metrics = newMetrics(s)
 	s.live.count = s.metrics.published
 	s.writers = newWriters(s)

@@ -30,12 +30,13 @@ func (l *Log) totalNow() int64 {
 	return l.total
 }
 
-// discard drops every frame; cursors fall out of the log.
+// discard drops every frame of a lane that has ended. The floor rises with them: a
+// cursor that has not taken them all must not find its place here any more, or it
+// would take the end for its own.
 func (l *Log) discard() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.chunks, l.bytes = nil, 0
-	l.next++ // who stood at the end falls out as well
+	l.chunks, l.bytes, l.floor = nil, 0, l.reach
 	l.wakeAll()
 }
 

@@ -21,7 +21,7 @@ func TestHouse(t *testing.T) {
 		"cdc/internal/sqlname": {},
 		"cdc/internal/wire":    {},
 		"filters":              {"cdc", "internal/nearest", "internal/throwaway"},
-		"stream":               {"cdc", "stream/web"},
+		"stream":               {"cdc", "stream/web", "internal/throwaway"},
 		"internal/nearest":     {},
 		"internal/throwaway":   {},
 		"cmd/rowcast":          {"cdc", "cdc/preflight", "filters", "stream", "internal/nearest", "internal/throwaway"},
