@@ -95,7 +95,7 @@ func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error
 		if was.start.IsZero() {
 			return r.finish(ctx, e) // it was ended before: nothing is left of it
 		}
-		p = &prepared{start: was.start}
+		p = &was.prepared
 	}
 	if err := r.server.again(ctx, r, p.start, g.start, r.commitTime(e), p.undone); err != nil {
 		return fmt.Errorf("read the XA transaction prepared at %s again: %w", p.start, err)

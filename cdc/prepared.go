@@ -19,7 +19,7 @@ type prepares struct {
 type xaStates map[string]xaState
 
 type xaState struct {
-	start     Position // where it was prepared; zero: it was ended since
+	prepared  // start is zero where it was ended since
 	committed bool
 }
 
@@ -79,20 +79,31 @@ func (p *prepares) forget() {
 // xaIn looks through the binlog between two checkpoints.
 func (s *Source) xaIn(ctx context.Context, from, to Position) (xaStates, error) {
 	found := xaStates{}
-	var start Position
+	var g group // as far as it says where a transaction begins, and which of its rows were rolled back
 	var unpack payload
 	look := func(e *event) error {
+		if rowsEventType(e.typ) {
+			g.events++
+			return nil
+		}
 		switch e.typ {
 		case replication.XA_PREPARE_LOG_EVENT:
 			xid, onePhase, err := parsePrepare(e.body)
 			if err == nil && !onePhase {
-				found[xid] = xaState{start: start}
+				found[xid] = xaState{prepared: prepared{start: g.start, undone: g.undone}}
 			}
 			return err
 		case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
 			q, err := parseQuery(e)
-			if verb, ok := q.transactionControl(); ok && (verb == "XA COMMIT" || verb == "XA ROLLBACK") {
-				found[xidOf(q.text[len(verb):])] = xaState{committed: verb == "XA COMMIT"}
+			verb, _ := q.transactionControl()
+			rest := q.text[len(verb):]
+			switch verb {
+			case "SAVEPOINT":
+				g.mark(savepointName(rest))
+			case "ROLLBACK TO":
+				g.rollbackTo(savepointName(rest))
+			case "XA COMMIT", "XA ROLLBACK":
+				found[xidOf(rest)] = xaState{committed: verb == "XA COMMIT"}
 			}
 			return err
 		}
@@ -100,7 +111,8 @@ func (s *Source) xaIn(ctx context.Context, from, to Position) (xaStates, error) 
 	}
 	err := s.scan(ctx, from, to, func(p *place, e *event) (err error) {
 		if beginsGroup(e.typ) {
-			start, err = p.begin(e)
+			g.reset()
+			g.start, err = p.begin(e)
 			return err
 		}
 		if e.typ == replication.TRANSACTION_PAYLOAD_EVENT {

@@ -724,3 +724,58 @@ func TestCommittedBetween(t *testing.T) {
 		same(t, "a replay", later.texts(), []string{`insert picks 1,"first"`, `insert picks 2,"second"`})
 	})
 }
+
+// TestPreparedWithSavepoint: what an XA transaction rolled back before it was
+// prepared stays away, also where the transaction has to be looked for in the
+// binlog. A row of a table without transactions makes servers log the rollback.
+func TestPreparedWithSavepoint(t *testing.T) {
+	for _, size := range []int{1, 5_000_000} { // held, or too large for that
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+				var args []string
+				if flavor == throwaway.MySQL {
+					args = []string{"--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"} // which refuse such a mixture
+				}
+				s := throwaway.Test(t, flavor, args...)
+				draft(t, s)
+				exec(t, s, "ALTER TABLE draft.teams MODIFY name LONGTEXT")
+				from := endNow(t, s)
+				seen := read(t, source(t, s), Position{}, newRecorder())
+				insert := func(ids ...int) (list []string) {
+					for _, id := range ids {
+						list = append(list, fmt.Sprintf("INSERT INTO draft.teams VALUES (%d, REPEAT('x', %d))", id, size))
+					}
+					return list
+				}
+				session(t, s, slices.Concat([]string{"XA START 'x'"}, insert(21, 22, 23), []string{"SAVEPOINT a"}, insert(31, 32),
+					[]string{"INSERT INTO draft.plain VALUES (1)", "ROLLBACK TO SAVEPOINT a"}, insert(24, 25),
+					[]string{"SAVEPOINT b"}, insert(33), []string{"INSERT INTO draft.plain VALUES (2)", "ROLLBACK TO SAVEPOINT b"}, insert(26, 27),
+					[]string{"XA END 'x'", "XA PREPARE 'x'"})...)
+				live := read(t, source(t, s), Position{}, newRecorder())
+				finishXA(t, s, "COMMIT", "x")
+				var want []string
+				for _, row := range mustQuery(t, s, "SELECT id FROM draft.teams ORDER BY id") {
+					want = append(want, "insert teams "+row[0])
+				}
+				if len(want) != 7 {
+					t.Fatalf("the table holds %v", want)
+				}
+				teams := func(texts []string) (list []string) {
+					for _, text := range texts {
+						if i := strings.Index(text, "insert teams "); i >= 0 {
+							list = append(list, text[i:i+len("insert teams 21")])
+						}
+					}
+					return list
+				}
+				live.upTo(t)
+				same(t, "a reading from between prepare and commit", teams(live.texts()), want)
+				now := seen.upTo(t)
+				same(t, "a reading that saw it prepared", teams(seen.texts()), want)
+				same(t, "a replay", teams(replay(t, source(t, s), from, now)), want)
+				middle := live.list[2].pos
+				same(t, "a replay from the third row", teams(replay(t, source(t, s), middle, now)), want[3:])
+			})
+		})
+	}
+}
