@@ -28,14 +28,14 @@ type printer struct {
 
 func (p *printer) line(level preflight.Level, text string) {
 	p.failed = p.failed || level == preflight.Fail
-	fmt.Fprintf(p.stdout, "%-4s  %s\n", level, strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
+	fmt.Fprintf(p.stdout, "%-4s  %s\n", level, oneLine(text))
 }
 
 func (p *printer) fail(err error) error {
 	for _, e := range flatten(err) {
 		p.line(preflight.Fail, e.Error())
 	}
-	return errTold
+	return exitCode(exitFailed)
 }
 
 func (ch *checkCmd) Run(c *console) error {
@@ -68,7 +68,7 @@ func (ch *checkCmd) Run(c *console) error {
 		p.verdict(v)
 	}
 	if p.failed {
-		return errTold
+		return exitCode(exitFailed)
 	}
 	return nil
 }

@@ -37,11 +37,23 @@ type console struct {
 	env            []string
 }
 
+// variable is one of the environment; the last one counts, as where it is started.
+func (c *console) variable(name string) (value string, ok bool) {
+	for _, pair := range c.env {
+		if text, found := strings.CutPrefix(pair, name+"="); found {
+			value, ok = text, true
+		}
+	}
+	return value, ok
+}
+
 // usageError is a command line that can't be meant.
 type usageError struct{ error }
 
-// errTold has been told already: only the exit code is left.
-var errTold = errors.New("")
+// exitCode is an error that has been reported already: it is the process's exit code.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // lockedWriter lets log lines and facts be written from several goroutines.
 type lockedWriter struct {
@@ -55,14 +67,11 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// exited carries kong's wish to exit, after --help.
-type exited int
-
 // run is the whole program; it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, env []string) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			wanted, ok := p.(exited)
+			wanted, ok := p.(exitCode) // kong's wish to exit, after --help
 			if !ok {
 				panic(p)
 			}
@@ -78,7 +87,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, env []str
 			"  rowcast check    before it is let loose on a server\n"+
 			"  rowcast serve    with config.toml in this folder"),
 		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.Exit(func(code int) { panic(exitCode(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100, NoAppDescFormat: true}),
 	)
 	if err != nil {
@@ -128,13 +137,15 @@ func knownCommand(parser *kong.Kong, args []string) error {
 
 // report prints an error, a line for each mistake, and chooses the exit code.
 func report(stderr io.Writer, err error) int {
-	if err == nil {
+	var reported exitCode
+	switch {
+	case err == nil:
 		return exitOK
+	case errors.As(err, &reported):
+		return int(reported)
 	}
 	for _, e := range flatten(err) {
-		if text := e.Error(); text != "" {
-			fmt.Fprintln(stderr, "rowcast: "+strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
-		}
+		fmt.Fprintln(stderr, "rowcast: "+oneLine(e.Error()))
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
@@ -143,23 +154,34 @@ func report(stderr io.Writer, err error) int {
 	return exitFailed
 }
 
+// oneLine is a text without its line breaks.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+}
+
 // configFlag is what every command that reads the config takes.
 type configFlag struct {
-	Config string `default:"config.toml" placeholder:"FILE" help:"The config; the variable ROWCAST_CONFIG names another too. Default: config.toml."`
+	Config *string `placeholder:"FILE" help:"The config. Default: what the variable ROWCAST_CONFIG names, else config.toml."`
 }
 
-// load reads the config and compiles its streams.
+// load reads the config.
 func (f configFlag) load(c *console) (*config, error) {
-	return loadConfig(f.path(c), c.env)
+	file, err := f.path(c)
+	if err != nil {
+		return nil, err
+	}
+	return loadConfig(file, c.env)
 }
 
-func (f configFlag) path(c *console) string {
-	if f.Config == "config.toml" {
-		for _, pair := range c.env {
-			if name, ok := strings.CutPrefix(pair, "ROWCAST_CONFIG="); ok && name != "" {
-				return name
-			}
+func (f configFlag) path(c *console) (string, error) {
+	if f.Config != nil {
+		if *f.Config == "" {
+			return "", usageError{errors.New("--config is empty; name a file, or leave it out for config.toml")}
 		}
+		return *f.Config, nil
 	}
-	return f.Config
+	if name, ok := c.variable("ROWCAST_CONFIG"); ok && name != "" {
+		return name, nil
+	}
+	return "config.toml", nil
 }

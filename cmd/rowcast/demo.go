@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"rowcast/internal/throwaway"
@@ -18,7 +20,7 @@ type demoCmd struct {
 	Every   time.Duration `default:"3s" help:"How often --auto does."`
 	MySQL   bool          `name:"mysql" xor:"flavor" help:"Use MySQL. Default: whichever is found, MariaDB first."`
 	MariaDB bool          `name:"mariadb" xor:"flavor" help:"Use MariaDB."`
-	Port    int           `default:"-1" placeholder:"PORT" help:"Where the page listens on 127.0.0.1. Default: 8080, or a free port where that is taken."`
+	Port    *int          `placeholder:"PORT" help:"Where the page listens on 127.0.0.1. Default: 8080, or a free port where that is taken."`
 }
 
 func (demoCmd) Help() string {
@@ -35,15 +37,17 @@ func (d *demoCmd) Run(c *console) (err error) {
 	if d.Every < 10*time.Millisecond {
 		return usageError{fmt.Errorf("--every %s is too often; give 10ms or more", d.Every)}
 	}
-	if d.Port < -1 || d.Port > 65535 {
-		return usageError{fmt.Errorf("--port %d is not a number from 0 to 65535", d.Port)}
+	if d.Port != nil && (*d.Port < 0 || *d.Port > 65535) {
+		return usageError{fmt.Errorf("--port %d is not a number from 0 to 65535", *d.Port)}
 	}
+	ctx, stop := untilHangup(c.ctx)
+	defer stop()
 	steps := io.Writer(c.stderr)
-	s, err := throwaway.Start(c.ctx, throwaway.Options{
+	s, err := throwaway.Start(ctx, throwaway.Options{
 		Flavor: d.flavor(), Log: steps, Args: []string{"--binlog-row-metadata=FULL"},
 	})
 	if err != nil {
-		if c.ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return nil // Ctrl-C while it started
 		}
 		return err
@@ -64,8 +68,6 @@ func (d *demoCmd) Run(c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(c.ctx)
-	defer stop()
 	a := &app{conf: conf, facts: io.Discard, log: slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), drain: demoDrain}
 	shown := make(chan error, 1) // so that its end never waits for us
 	started := false
@@ -109,6 +111,15 @@ func (d *demoCmd) show(ctx context.Context, out io.Writer, s *throwaway.Server, 
 	return pickOnAndOn(ctx, s, d.Every)
 }
 
+// untilHangup ends with ctx, and when the terminal is closed, unless rowcast was
+// started to outlive that (nohup).
+func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
+}
+
 func (d *demoCmd) flavor() throwaway.Flavor {
 	switch {
 	case d.MySQL:
@@ -119,11 +130,11 @@ func (d *demoCmd) flavor() throwaway.Flavor {
 	return ""
 }
 
-// listen is where the page shall be: at the port that one remembers, unless
-// that is taken.
+// listen is where the page will be: at the port that is easy to remember, unless
+// it is taken.
 func (d *demoCmd) listen(steps io.Writer) string {
-	if d.Port >= 0 {
-		return fmt.Sprintf("127.0.0.1:%d", d.Port)
+	if d.Port != nil {
+		return fmt.Sprintf("127.0.0.1:%d", *d.Port)
 	}
 	const usual = "127.0.0.1:8080"
 	l, err := listen("", usual)

@@ -9,7 +9,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"rowcast/internal/throwaway"
 )
@@ -45,7 +47,7 @@ func TestDemo(t *testing.T) {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Wait(); err != nil {
+		if err := waitFor(cmd); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
 		wantEmpty(t, parent)
@@ -65,6 +67,13 @@ func startDemo(t *testing.T, parent string, args ...string) (*osexec.Cmd, *syncB
 	return cmd, out
 }
 
+// waitFor waits for the demo's end, and ends it by force if that does not come.
+func waitFor(cmd *osexec.Cmd) error {
+	force := time.AfterFunc(testPatience/4, func() { _ = cmd.Process.Kill() })
+	defer force.Stop()
+	return cmd.Wait()
+}
+
 func wantEmpty(t *testing.T, parent string) {
 	t.Helper()
 	poll(t, "the demo to leave nothing behind", func() string {
@@ -79,10 +88,29 @@ func wantEmpty(t *testing.T, parent string) {
 	})
 }
 
+// A terminal that is closed sends SIGHUP: the demo ends as by Ctrl-C.
+func TestDemoHangup(t *testing.T) {
+	parent := t.TempDir()
+	cmd, out := startDemo(t, parent)
+	poll(t, "the banner", func() string {
+		if strings.Contains(out.String(), "Ctrl-C") {
+			return ""
+		}
+		return "so far: " + out.String()
+	})
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := waitFor(cmd); err != nil || !strings.Contains(out.String(), "removing ") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	wantEmpty(t, parent)
+}
+
 // Killed half-way through the start, by a signal that it can answer and by one
 // that it can't.
 func TestDemoKilled(t *testing.T) {
-	for _, signal := range []os.Signal{os.Interrupt, os.Kill} {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGHUP, os.Kill} {
 		for _, step := range []string{"copying", "starting"} {
 			parent := t.TempDir()
 			cmd, out := startDemo(t, parent)
@@ -95,7 +123,7 @@ func TestDemoKilled(t *testing.T) {
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			if err := cmd.Wait(); (err == nil) != (signal == os.Interrupt) {
+			if err := waitFor(cmd); (err == nil) != (signal != os.Kill) {
 				t.Errorf("%s at %s: %v\n%s", signal, step, err, out)
 			}
 			wantEmpty(t, parent)

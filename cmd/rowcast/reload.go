@@ -18,20 +18,22 @@ import (
 const retryReload = 5 * time.Second
 
 // reloadOnChange takes a changed config over, on SIGHUP and when the file
-// changes, until ctx ends.
+// changes, until ctx ends. A config that is not read from a file never changes,
+// and SIGHUP is left to whoever made it.
 func (a *app) reloadOnChange(ctx context.Context) {
+	if !a.conf.onDisk {
+		return
+	}
 	hup := make(chan os.Signal, 1) // signals that come while one is served mean the same
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	var changed <-chan struct{}
-	if a.conf.onDisk {
-		w, err := watchFile(a.conf.file, a.conf.sum, a.log)
-		if err != nil {
-			a.log.Warn("changes of the config are not noticed; send SIGHUP after each", "error", err)
-		} else {
-			defer w.Close()
-			changed = w.changed
-		}
+	w, err := watchFile(a.conf.file, a.conf.sum, a.log)
+	if err != nil {
+		a.log.Warn("changes to the config are not noticed; send SIGHUP after each", "error", err)
+	} else {
+		defer w.Close()
+		changed = w.changed
 	}
 	var again <-chan time.Time
 	for {
@@ -58,11 +60,11 @@ func (a *app) reload(ctx context.Context) error {
 	}
 	if err != nil {
 		a.server.SetConfigError(err)
-		a.log.Error("the config was not reloaded; the old one stays in force", "error", oneLine(err))
+		a.log.Error("the config was not reloaded; the old one stays in force", "error", joinLines(err))
 		return err
 	}
-	for _, section := range a.conf.differs(conf) {
-		a.log.Warn("this change of the config takes effect at the next start", "section", section)
+	if sections := a.conf.differs(conf); len(sections) > 0 {
+		a.log.Warn("changes in these sections take effect at the next start", "sections", strings.Join(sections, ", "))
 	}
 	set.OnReshape(a.server.Seal)
 	a.server.Swap(renderer{set})
@@ -100,23 +102,26 @@ func (a *app) judgeReload(ctx context.Context) (*config, *filters.Set, error) {
 // differs names the sections that a reload does not change.
 func (c *config) differs(with *config) []string {
 	var sections []string
-	for name, same := range map[string]bool{
-		"source": reflect.DeepEqual(c.Source, with.Source),
-		"http":   reflect.DeepEqual(c.HTTP, with.HTTP),
-		"admin":  c.Admin == with.Admin,
-		"stream": c.Stream == with.Stream,
+	for _, section := range []struct {
+		name string
+		same bool
+	}{
+		{"source", reflect.DeepEqual(c.Source, with.Source)},
+		{"http", reflect.DeepEqual(c.HTTP, with.HTTP)},
+		{"admin", c.Admin == with.Admin},
+		{"stream", c.Stream == with.Stream},
 	} {
-		if !same {
-			sections = append(sections, name)
+		if !section.same {
+			sections = append(sections, section.name)
 		}
 	}
 	return sections
 }
 
-func oneLine(err error) string {
+func joinLines(err error) string {
 	var lines []string
 	for _, e := range flatten(err) {
-		lines = append(lines, e.Error())
+		lines = append(lines, oneLine(e.Error()))
 	}
 	return strings.Join(lines, "; ")
 }

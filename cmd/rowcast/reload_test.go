@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +161,32 @@ func TestWatch(t *testing.T) {
 	told("a file removed")
 	write(file, "six")
 	told("its return")
+
+	// A log in the same folder that never rests.
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(settle / 10)
+		defer tick.Stop()
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				_ = os.WriteFile(filepath.Join(dir, "access.log"), []byte(strconv.Itoa(n)), 0o600)
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	replaceFile(t, file, "seven")
+	told("a change in a busy folder")
+	link("..1", filepath.Join(dir, "..data"))
+	link(filepath.Join("..data", "config.toml"), file)
+	told("links that came into a busy folder")
+	link("..2", filepath.Join(dir, "..data"))
+	told("a link swapped in a busy folder")
+	replaceFile(t, file, "six")
+	told("the file's return in a busy folder")
 
 	// What changed between reading and watching.
 	late, err := watchFile(file, sha256.Sum256([]byte("five")), slog.New(slog.DiscardHandler))

@@ -12,8 +12,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// settle is how long the folder must be quiet before the file is read: editors
-// and config maps change several names, and half a file must not be read.
+// settle is how long a new content must stay as it is before it counts: editors
+// and config maps change several names, and half a file must not be used.
 const settle = 200 * time.Millisecond
 
 // watcher tells when a file has another content, be it written, renamed over,
@@ -22,8 +22,9 @@ type watcher struct {
 	file    string
 	log     *slog.Logger
 	fs      *fsnotify.Watcher
-	sum     [sha256.Size]byte // of the content that was told last
-	changed chan struct{}     // one is enough: who takes it reads the file as it is then
+	sum     [sha256.Size]byte // of the content that was reported last
+	seen    [sha256.Size]byte // of the content at the last look
+	changed chan struct{}     // room for one: the receiver reads the file as it is then
 	done    chan struct{}
 }
 
@@ -33,7 +34,7 @@ func watchFile(file string, sum [sha256.Size]byte, log *slog.Logger) (*watcher, 
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", file, err)
 	}
-	w := &watcher{file: file, log: log, fs: fs, sum: sum, changed: make(chan struct{}, 1), done: make(chan struct{})}
+	w := &watcher{file: file, log: log, fs: fs, sum: sum, seen: sum, changed: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := w.follow(); err != nil {
 		_ = fs.Close()
 		return nil, err
@@ -81,45 +82,56 @@ func (w *watcher) follow() error {
 	return nil
 }
 
+// run looks at the file a settle after something happened in one of its
+// folders, however much goes on happening there, until it finds the file settled.
 func (w *watcher) run() {
 	defer close(w.done)
-	w.look() // it may have changed before the watch began
-	var quiet <-chan time.Time
+	look := time.After(0) // it may have changed before the watch began
 	for {
 		select {
 		case _, ok := <-w.fs.Events:
 			if !ok {
 				return
 			}
-			quiet = time.After(settle)
 		case err, ok := <-w.fs.Errors:
 			if !ok {
 				return
 			}
 			w.log.Warn("watching the config", "file", w.file, "error", err)
-			quiet = time.After(settle)
-		case <-quiet:
-			quiet = nil
+		case <-look:
+			look = nil
 			_ = w.follow()
-			w.look()
+			if w.settled() {
+				continue
+			}
+		}
+		if look == nil {
+			look = time.After(settle)
 		}
 	}
 }
 
-// look tells of a new content. A file that is away is one too: it is no
-// config, and its return is a change.
-func (w *watcher) look() {
+// settled looks at the file, and reports a content that is new and the same as
+// a settle ago. It is false where another look is needed. A missing file is a
+// content too: it is not a config, and its return is a change.
+func (w *watcher) settled() bool {
 	text, err := os.ReadFile(w.file)
 	sum := sha256.Sum256(text)
 	if err != nil {
 		sum = [sha256.Size]byte{}
 	}
+	before := w.seen
+	w.seen = sum
 	if sum == w.sum {
-		return
+		return true
+	}
+	if sum != before {
+		return false
 	}
 	w.sum = sum
 	select {
 	case w.changed <- struct{}{}:
 	default:
 	}
+	return true
 }
