@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rowcast/stream/frame"
 )
 
 // running is a Server on a real socket.
@@ -21,7 +23,7 @@ type running struct {
 	src  *fakeSource // nil: a database server
 }
 
-func serve(t testing.TB, cfg Config, src *fakeSource, rend Renderer) *running {
+func serve(t testing.TB, cfg Config, src *fakeSource, rend frame.Renderer) *running {
 	t.Helper()
 	s, err := NewServer(cfg, src, rend, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // cursor is what one client has seen and wants next.
@@ -12,7 +13,7 @@ type cursor struct {
 	log    *Log
 	lane   *lane   // whose Log it is; nil: the live one
 	reader *reader // the lane's note of it
-	sub    *subscription
+	sub    *frame.Subscription
 	seq    uint64       // the next frame
 	losses uint64       // Log.losses as the cursor knows it
 	pos    cdc.Position // everything at or before it is done with
@@ -88,15 +89,15 @@ func (c *cursor) next(buf []byte, limit int, until uint64) ([]byte, view, error)
 // take deals with one frame. One change may have several, each for other bind
 // values: the first of them must not make the others look old, so that the caller
 // says whether the frame is fresh.
-func (c *cursor) take(buf []byte, f *Frame, fresh bool) ([]byte, error) {
-	if f.ctl != nil && !f.ctl.reset {
+func (c *cursor) take(buf []byte, f *frame.Frame, fresh bool) ([]byte, error) {
+	if f.Notice() {
 		return c.turn(buf, f)
 	}
 	if !fresh {
 		return buf, nil
 	}
 	c.pos, c.active = f.Pos, true
-	if !c.sub.wants(f) {
+	if !c.sub.Wants(f) {
 		return buf, nil
 	}
 	c.sent = f.Pos
@@ -108,18 +109,18 @@ func (c *cursor) take(buf []byte, f *Frame, fresh bool) ([]byte, error) {
 }
 
 // turn deals with a new config, or with a loss that concerns everybody.
-func (c *cursor) turn(buf []byte, f *Frame) ([]byte, error) {
-	if why := f.ctl.lost; why != nil {
-		buf = appendReset(buf, f.Pos, why.reason, idText(c.sent), why.message)
+func (c *cursor) turn(buf []byte, f *frame.Frame) ([]byte, error) {
+	if why := f.Loss; why != nil {
+		buf = frame.AppendReset(buf, f.Pos, *why, idText(c.sent))
 		c.pos, c.sent, c.active = f.Pos, f.Pos, true
 		return buf, nil
 	}
-	return c.bind(buf, f.ctl.catalog)
+	return c.bind(buf, f.Catalog)
 }
 
 // bind puts the subscription under another config.
-func (c *cursor) bind(buf []byte, to *catalog) ([]byte, error) {
-	sub, err := c.sub.rebind(to)
+func (c *cursor) bind(buf []byte, to *frame.Catalog) ([]byte, error) {
+	sub, err := c.sub.Rebind(to)
 	if err != nil {
 		return appendGone(buf, c.pos, c.sent, err), errGone
 	}
@@ -133,7 +134,7 @@ func appendGone(buf []byte, pos, sent cdc.Position, err error) []byte {
 	if sent.Compare(pos) > 0 || pos.IsZero() {
 		pos = sent
 	}
-	return appendReset(buf, pos, "schema", idText(sent), "the configuration changed: "+err.Error())
+	return frame.AppendReset(buf, pos, frame.Schema("the configuration changed: "+err.Error()), idText(sent))
 }
 
 // tell reports progress to whoever paces the log.

@@ -1,6 +1,6 @@
 // Package stream turns what a cdc source reads into Server-Sent Events.
 //
-// One sentence: a feed encodes every change once into an immutable Frame, a Log
+// One sentence: a feed encodes every change once into an immutable frame.Frame, a Log
 // keeps the recent frames, and a client is a cursor on a Log and a socket.
 //
 // # Order and delivery
@@ -26,7 +26,6 @@
 //
 // # Config changes
 //
-// A catalog is one immutable config: Renderer and streams. The Log says by a
-// control frame where a new one begins; every cursor that comes past it binds
-// its subscription anew.
+// A frame.Catalog is one immutable config. A notice in the Log says where a new
+// one begins; every cursor that passes it rebinds its subscription.
 package stream

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // TestGroupBegunAgain: the source connects anew in the middle of a group. What
@@ -17,20 +18,21 @@ import (
 // between waits for that.
 func TestGroupBegunAgain(t *testing.T) {
 	var got []string
-	e := newEncoder(newCatalog(fakeRenderer{tables: []string{"picks"}}), slog.New(slog.DiscardHandler), func(f *Frame) error {
-		if f.Reset() {
-			got = append(got, "reset "+f.ID())
+	e := frame.NewEncoder(frame.NewCatalog(fakeRenderer{tables: []string{"picks"}}), slog.New(slog.DiscardHandler), frame.Output{Frame: func(f *frame.Frame) error {
+		m, _ := frame.Parse(f.Block)
+		if f.Kind == frame.Reset {
+			got = append(got, "reset "+m.ID)
 		} else {
-			got = append(got, f.Data())
+			got = append(got, m.Data)
 		}
 		return nil
-	}, nil)
+	}})
 	start, end := at(1, 4, fakeLineage), at(1, 500, fakeLineage)
 	put := func(n int, value string) error {
 		return e.Change(&cdc.Change{Pos: change(start, n, 0), Op: cdc.Insert, Table: &cdc.Table{Schema: "db", Name: "picks\x00" + value}})
 	}
 	err := errors.Join(e.Begin(start), put(0, "a"), put(1, "!no"))
-	e.swap(newCatalog(fakeRenderer{tables: []string{"picks"}, prefix: "new "}))
+	e.Swap(frame.NewCatalog(fakeRenderer{tables: []string{"picks"}, prefix: "new "}))
 	err = errors.Join(err, e.Checkpoint(start, time.Time{}), e.Begin(start), put(2, "b"), e.Checkpoint(end, time.Time{}),
 		e.Begin(end), e.Change(&cdc.Change{Pos: change(end, 0, 0), Op: cdc.Insert, Table: &cdc.Table{Schema: "db", Name: "picks\x00c"}}))
 	if err != nil {
@@ -46,7 +48,7 @@ func TestGroupBegunAgain(t *testing.T) {
 func TestResetsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		e := newEncoder(newCatalog(fakeRenderer{tables: []string{"picks", "teams"}}), slog.New(slog.NewTextHandler(&log, nil)), func(*Frame) error { return nil }, nil)
+		e := frame.NewEncoder(frame.NewCatalog(fakeRenderer{tables: []string{"picks", "teams"}}), slog.New(slog.NewTextHandler(&log, nil)), frame.Output{Frame: func(*frame.Frame) error { return nil }})
 		next := 4
 		fails := func(table string) {
 			pos := at(1, next, fakeLineage)

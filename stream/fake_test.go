@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // childEnv makes the test binary the client process of a benchmark.
@@ -80,6 +81,11 @@ func change(start cdc.Position, event, row int) cdc.Position {
 		panic(err)
 	}
 	return p
+}
+
+// blockOf is an event's block as an Encoder writes it.
+func blockOf(pos cdc.Position, data []byte) []byte {
+	return fmt.Appendf(nil, "id: %s\ndata: %s\n\n", pos, data)
 }
 
 // commit appends a group and returns the ids of its changes.
@@ -296,14 +302,14 @@ type fakeRenderer struct {
 	same   bool   // every value of team gets every row, in a group of its own
 }
 
-func (r fakeRenderer) Streams() (infos []Info) {
+func (r fakeRenderer) Streams() (infos []frame.Info) {
 	for _, t := range r.tables {
-		info := Info{Name: strings.TrimSuffix(t, "?"), Table: "db." + t, Ops: []string{"insert", "update"}}
+		info := frame.Info{Name: strings.TrimSuffix(t, "?"), Table: "db." + t, Ops: []string{"insert", "update"}}
 		if strings.HasSuffix(t, "?") {
-			info.Params = []Param{{Name: "team", Required: true}, {Name: "min", Default: ""}}
+			info.Params = []frame.Param{{Name: "team", Required: true}, {Name: "min", Default: ""}}
 		}
 		if r.open {
-			info.Params = []Param{{Name: "team"}}
+			info.Params = []frame.Param{{Name: "team"}}
 		}
 		infos = append(infos, info)
 	}
@@ -334,7 +340,7 @@ func (r fakeRenderer) Overlap(i, j int) bool {
 	return strings.TrimRight(r.tables[i], "2") == strings.TrimRight(r.tables[j], "2")
 }
 
-func (r fakeRenderer) Render(c *cdc.Change, emit Emit) {
+func (r fakeRenderer) Render(c *cdc.Change, emit frame.Emit) {
 	table, value, _ := strings.Cut(c.Table.Name, "\x00")
 	i := r.find(table)
 	switch {
@@ -368,7 +374,7 @@ func (b sameBinding) Key() string    { return "" }
 func (b sameBinding) Match(any) bool { return true }
 func (b sameBinding) ID() string     { return b.team }
 
-func (r fakeRenderer) Bind(i int, params map[string]string) (Binding, error) {
+func (r fakeRenderer) Bind(i int, params map[string]string) (frame.Binding, error) {
 	if !strings.HasSuffix(r.tables[i], "?") {
 		return nil, nil
 	}

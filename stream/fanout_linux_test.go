@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rowcast/stream/frame"
 )
 
 // The fan-out benchmarks compare the server with a bare loop of one write per
@@ -174,7 +176,7 @@ func BenchmarkFanoutParameters(b *testing.B) {
 	})
 }
 
-func fanout(b *testing.B, r Renderer, send func(*fakeSource)) {
+func fanout(b *testing.B, r frame.Renderer, send func(*fakeSource)) {
 	src := newFake()
 	s := serve(b, Config{}, src, r).started(b)
 	clients(b, s.addr)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // pieceBytes is how much of one group becomes visible at once, at most: a log has
@@ -15,35 +16,34 @@ const pieceBytes = 1 << 20
 
 // feed is Source → Renderer → Log. The live feed and the lanes are feeds.
 type feed struct {
-	*Encoder
+	*frame.Encoder
 	log     *Log
 	ctx     context.Context // of the reading; ends a wait
-	pending []*Frame
+	pending []*frame.Frame
 	bytes   int64
 	pace    func(ctx context.Context) error // waits before frames are published; may be nil
-	reached func(p cdc.Position, bytes int64) error
-	count   func(c *catalog, f *Frame) // may be nil
+	reached func(p cdc.Position) error
+	count   func(c *frame.Catalog, f *frame.Frame) // may be nil
 }
 
-func newFeed(c *catalog, limit int64, logger *slog.Logger) *feed {
+func newFeed(c *frame.Catalog, limit int64, logger *slog.Logger) *feed {
 	f := &feed{log: newLog(limit, c)}
-	f.Encoder = newEncoder(c, logger, f.add, f.done)
-	f.swapped, f.before = f.log.swap, f.rest
+	f.Encoder = frame.NewEncoder(c, logger, frame.Output{Frame: f.add, Checkpoint: f.flush, Before: f.rest, Swapped: f.log.swap})
 	return f
 }
 
 // add takes a frame of the group under way. Frames of one position stay in one
 // piece: a cursor that moves between logs compares positions.
-func (f *feed) add(fr *Frame) error {
+func (f *feed) add(fr *frame.Frame) error {
 	if n := len(f.pending); f.bytes >= min(pieceBytes, f.log.limit/8) && fr.Pos.Compare(f.pending[n-1].Pos) != 0 {
 		if err := f.flush(cdc.Position{}, time.Time{}); err != nil {
 			return err
 		}
 	}
 	f.pending = append(f.pending, fr)
-	f.bytes += fr.size()
+	f.bytes += fr.Size()
 	if f.count != nil {
-		f.count(f.catalog, fr)
+		f.count(f.Catalog(), fr)
 	}
 	return nil
 }
@@ -56,9 +56,7 @@ func (f *feed) rest() error {
 	return f.flush(cdc.Position{}, time.Time{})
 }
 
-// done ends a group.
-func (f *feed) done(p cdc.Position, at time.Time) error { return f.flush(p, at) }
-
+// flush makes what is pending visible and, where p is not zero, ends a group.
 func (f *feed) flush(p cdc.Position, at time.Time) error {
 	if f.pace != nil && len(f.pending) > 0 {
 		if err := f.pace(f.ctx); err != nil {
@@ -66,11 +64,10 @@ func (f *feed) flush(p cdc.Position, at time.Time) error {
 		}
 	}
 	f.log.publish(f.pending, p, at)
-	bytes := f.bytes
 	clear(f.pending)
 	f.pending, f.bytes = f.pending[:0], 0
 	if f.reached != nil {
-		return f.reached(p, bytes)
+		return f.reached(p)
 	}
 	return nil
 }
@@ -79,7 +76,7 @@ func (f *feed) flush(p cdc.Position, at time.Time) error {
 func (f *feed) forget() {
 	clear(f.pending)
 	f.pending, f.bytes = f.pending[:0], 0
-	clear(f.failed)
+	f.Forget()
 }
 
 // again is how long the live feed waits before it begins anew after a loss.
@@ -92,7 +89,7 @@ func (s *Server) runLive(ctx context.Context) error {
 		reading, stop := s.reading(ctx)
 		f.ctx = reading
 		err := s.source.Read(reading, cdc.Position{}, f)
-		why, ok := lossOf(err)
+		why, ok := frame.LossOf(err)
 		ended := errors.As(context.Cause(reading), &why)
 		stop(nil)
 		if ctx.Err() != nil {
@@ -101,7 +98,7 @@ func (s *Server) runLive(ctx context.Context) error {
 		if !ok && !ended {
 			return err
 		}
-		s.logger.Error("exactness is lost; every client gets a reset, and the live feed begins anew", "reason", why.reason, "cause", err)
+		s.logger.Error("exactness is lost; every client gets a reset, and the live feed begins anew", "reason", why.Reason, "cause", err)
 		f.forget()
 		f.log.lose(why)
 		select {

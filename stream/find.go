@@ -4,6 +4,7 @@ import (
 	"sort"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // where says what a Log can do for a position.
@@ -24,7 +25,7 @@ type place struct {
 	seq     uint64       // the first frame behind the position
 	head    cdc.Position
 	losses  uint64
-	catalog *catalog
+	catalog *frame.Catalog
 }
 
 // find looks a position up; zero stands for the newest checkpoint.
@@ -75,14 +76,14 @@ func (l *Log) behind(pos cdc.Position) uint64 {
 }
 
 // judge tells whether a group begins where a position that the log holds says so.
-func (l *Log) judge(pos cdc.Position) (why loss, ok bool) {
+func (l *Log) judge(pos cdc.Position) (why frame.Loss, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.starts.judge(pos)
 }
 
 // current is the config in force and the newest checkpoint.
-func (l *Log) current() (*catalog, cdc.Position) {
+func (l *Log) current() (*frame.Catalog, cdc.Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.catalog, l.head

@@ -1,18 +1,22 @@
 package stream
 
-import "slices"
+import (
+	"slices"
+
+	"rowcast/stream/frame"
+)
 
 // group is a writer's clients that have one subscription: they get the same bytes.
 type group struct {
-	pending []*Frame // of the batch under way
+	pending []*frame.Frame // of the batch under way
 	socks   []*socket
-	sub     *subscription
+	sub     *frame.Subscription
 	at      []int // of each part of sub: the place in its list of the index
 
 	// Where the lists begin. Most groups are one client's with a parameter of its
 	// own, and between two frames for it all memory has gone cold: each step to
 	// more of it costs.
-	frame [1]*Frame
+	frame [1]*frame.Frame
 	sock  [1]*socket
 	seat  [1]seat
 }
@@ -48,53 +52,53 @@ type index struct {
 // key by that key, the others in any.
 type streamIndex struct {
 	any   []seat
-	keyed map[Key][]seat
+	keyed map[frame.Key][]seat
 }
 
 // seat is a group's place in a list, with the part that it has it for.
 type seat struct {
 	group *group
-	part  *part
+	part  *frame.Part
 }
 
-func newIndex(c *catalog) *index {
-	return &index{byID: map[string]*group{}, streams: make([]streamIndex, len(c.infos))}
+func newIndex(c *frame.Catalog) *index {
+	return &index{byID: map[string]*group{}, streams: make([]streamIndex, c.Len())}
 }
 
 // list is the one list of a part's stream where its groups stand.
-func (x *index) list(p *part) []seat {
-	s := &x.streams[p.stream]
-	if p.key.none() {
+func (x *index) list(p *frame.Part) []seat {
+	s := &x.streams[p.Stream]
+	if p.Key.None() {
 		return s.any
 	}
-	return s.keyed[p.key]
+	return s.keyed[p.Key]
 }
 
-func (x *index) setList(p *part, list []seat) {
-	s := &x.streams[p.stream]
+func (x *index) setList(p *frame.Part, list []seat) {
+	s := &x.streams[p.Stream]
 	switch {
-	case p.key.none():
+	case p.Key.None():
 		s.any = list
 	case len(list) == 0:
-		delete(s.keyed, p.key)
+		delete(s.keyed, p.Key)
 	default:
 		if s.keyed == nil {
-			s.keyed = map[Key][]seat{}
+			s.keyed = map[frame.Key][]seat{}
 		}
-		s.keyed[p.key] = list
+		s.keyed[p.Key] = list
 	}
 }
 
 // group finds or makes the group of a subscription.
-func (x *index) group(sub *subscription) *group {
-	if g := x.byID[sub.id]; g != nil {
+func (x *index) group(sub *frame.Subscription) *group {
+	if g := x.byID[sub.ID()]; g != nil {
 		return g
 	}
-	g := &group{sub: sub, at: make([]int, len(sub.parts))}
+	g := &group{sub: sub, at: make([]int, len(sub.Parts))}
 	g.pending, g.socks = g.frame[:0], g.sock[:0]
-	x.byID[sub.id] = g
-	for i := range sub.parts {
-		p := &sub.parts[i]
+	x.byID[sub.ID()] = g
+	for i := range sub.Parts {
+		p := &sub.Parts[i]
 		list := x.list(p)
 		if list == nil && i == 0 {
 			list = g.seat[:0]
@@ -107,14 +111,14 @@ func (x *index) group(sub *subscription) *group {
 
 // remove takes out a group that has no clients left.
 func (x *index) remove(g *group) {
-	delete(x.byID, g.sub.id)
-	for i := range g.sub.parts {
-		p := &g.sub.parts[i]
+	delete(x.byID, g.sub.ID())
+	for i := range g.sub.Parts {
+		p := &g.sub.Parts[i]
 		list := x.list(p)
 		last := len(list) - 1
 		moved := list[last]
 		list[g.at[i]] = moved
-		j := slices.IndexFunc(moved.group.sub.parts, func(q part) bool { return q.stream == p.stream })
+		j := slices.IndexFunc(moved.group.sub.Parts, func(q frame.Part) bool { return q.Stream == p.Stream })
 		moved.group.at[j] = g.at[i]
 		list[last] = seat{}
 		if list = list[:last]; last == 0 {
@@ -126,12 +130,12 @@ func (x *index) remove(g *group) {
 
 // route notes the frame with each group that it is for; groups that had nothing
 // before are added to dirty.
-func (x *index) route(f *Frame, dirty []*group) []*group {
+func (x *index) route(f *frame.Frame, dirty []*group) []*group {
 	s := &x.streams[f.Stream]
 	for _, t := range s.any {
 		dirty = t.note(f, dirty)
 	}
-	if f.Key.none() { // a reset, or a frame that each has to judge
+	if f.Key.None() { // a reset, or a frame that each has to judge
 		for _, list := range s.keyed {
 			for _, t := range list {
 				dirty = t.note(f, dirty)
@@ -147,8 +151,8 @@ func (x *index) route(f *Frame, dirty []*group) []*group {
 	return dirty
 }
 
-func (t seat) note(f *Frame, dirty []*group) []*group {
-	if f.Tag != nil && !t.part.matches(f) {
+func (t seat) note(f *frame.Frame, dirty []*group) []*group {
+	if f.Tag != nil && !t.part.Matches(f) {
 		return dirty
 	}
 	g := t.group

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"rowcast/stream/frame"
 )
 
 // routes are what the public listener serves.
@@ -69,7 +71,7 @@ func (s *Server) problem(err error, c echo.Context) {
 
 // request is what /events is asked for.
 type request struct {
-	sub  *subscription
+	sub  *frame.Subscription
 	id   string // as given; "": from now on
 	poll bool
 	wait time.Duration // of a long poll
@@ -212,17 +214,28 @@ func (s *Server) parse(c echo.Context) (req request, err error) {
 		return req, err
 	}
 	catalog, _ := s.live.log.current()
-	if req.sub, err = catalog.subscribe(slices.Clone(names), params); err != nil {
-		if _, ok := errors.AsType[unknownStream](err); ok {
-			return req, detail(http.StatusNotFound, "%v", err)
-		}
-		return req, detail(http.StatusBadRequest, "%v", err)
+	if req.sub, err = catalog.Subscribe(slices.Clone(names), params); err != nil {
+		return req, refusal(err)
 	}
 	if req.id = r.Header.Get("Last-Event-ID"); req.id == "" {
 		req.id = query.Get("lastEventId")
 	}
 	req.poll, req.wait, err = pollOptions(r, query)
 	return req, err
+}
+
+// refusal is the answer to a request that is not a subscription.
+func refusal(err error) error {
+	status, hint := http.StatusBadRequest, ""
+	if r, ok := errors.AsType[*frame.RequestError](err); ok {
+		switch r.Kind {
+		case frame.NoStream:
+			status, hint = http.StatusNotFound, "; GET /streams lists all"
+		case frame.NoSuchParam:
+			hint = " (table, lastEventId and wait are rowcast's own)"
+		}
+	}
+	return detail(status, "%v%s", err, hint)
 }
 
 func bindValues(query url.Values) (map[string]string, error) {

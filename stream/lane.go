@@ -126,7 +126,7 @@ func (l *lane) finish(err error) {
 }
 
 // check ends the reading where the live log holds what follows.
-func (l *lane) check(p cdc.Position, bytes int64) error {
+func (l *lane) check(p cdc.Position) error {
 	m := l.lanes
 	if live := m.server.live.log; live.holds(l.log.reachNow()) {
 		live.prepend(l.log, l.losses) // at once: hanging up takes its time, and others come meanwhile

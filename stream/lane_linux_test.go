@@ -16,12 +16,13 @@ import (
 
 	"rowcast/cdc"
 	"rowcast/internal/throwaway"
+	"rowcast/stream/frame"
 )
 
 // idRenderer publishes the first two columns of a server's table as text.
 type idRenderer struct{ fakeRenderer }
 
-func (r idRenderer) Render(c *cdc.Change, emit Emit) {
+func (r idRenderer) Render(c *cdc.Change, emit frame.Emit) {
 	i := r.find(c.Table.Name)
 	if i < 0 {
 		return

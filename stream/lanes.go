@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // lanes bounds and shares lanes.
@@ -131,12 +132,12 @@ func (m *lanes) drop(c *cursor) {
 }
 
 // swap puts a new config in force in every lane, each at a group boundary.
-func (m *lanes) swap(c *catalog) {
+func (m *lanes) swap(c *frame.Catalog) {
 	m.mu.Lock()
 	running := append([]*lane(nil), m.active...)
 	m.mu.Unlock()
 	for _, l := range running {
-		l.Encoder.swap(c)
+		l.Encoder.Swap(c)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // chunkBytes is how much is dropped from, and read from, a Log at a time.
@@ -30,11 +31,11 @@ type Log struct {
 	version uint64         // counts the moves of head
 	files   []cdc.Position // a position in each file between floor and head, for their lineages
 	starts  starts
-	lost    *loss         // exactness is lost; the next checkpoint begins anew
-	losses  uint64        // how often that happened
-	catalog *catalog      // the config that made the newest frames
-	wake    chan struct{} // closed by the next append, where somebody waits
-	closed  error         // a lane that ended, and why
+	lost    *frame.Loss    // exactness is lost; the next checkpoint begins anew
+	losses  uint64         // how often that happened
+	catalog *frame.Catalog // the config that made the newest frames
+	wake    chan struct{}  // closed by the next append, where somebody waits
+	closed  error          // a lane that ended, and why
 
 	busy  int   // readers that are writing frames to sockets
 	taken int64 // of total: how far the fastest of them has come
@@ -46,12 +47,12 @@ type Log struct {
 // frames of its position.
 type chunk struct {
 	first  uint64
-	frames []*Frame
+	frames []*frame.Frame
 	bytes  int64
 	total  int64 // Log.total behind its last frame
 }
 
-func (c *chunk) last() *Frame { return c.frames[len(c.frames)-1] }
+func (c *chunk) last() *frame.Frame { return c.frames[len(c.frames)-1] }
 func (c *chunk) full(size int64) bool {
 	return len(c.frames) == cap(c.frames) || c.bytes+size > chunkBytes
 }
@@ -60,13 +61,13 @@ func (c *chunk) end() uint64 { return c.first + uint64(len(c.frames)) }
 // firstNumber leaves room for frames that are put in front (see prepend).
 const firstNumber = 1 << 48
 
-func newLog(limit int64, c *catalog) *Log {
+func newLog(limit int64, c *frame.Catalog) *Log {
 	return &Log{limit: limit, next: firstNumber, lowest: firstNumber, catalog: c}
 }
 
 // publish appends frames and, where head is not zero, moves the checkpoint
 // behind them. Both become visible at once.
-func (l *Log) publish(frames []*Frame, head cdc.Position, at time.Time) {
+func (l *Log) publish(frames []*frame.Frame, head cdc.Position, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lost != nil {
@@ -88,11 +89,11 @@ func (l *Log) publish(frames []*Frame, head cdc.Position, at time.Time) {
 	}
 }
 
-func (l *Log) append(f *Frame) {
-	size := f.size()
+func (l *Log) append(f *frame.Frame) {
+	size := f.Size()
 	n := len(l.chunks)
 	if n == 0 || l.chunks[n-1].full(size) && l.chunks[n-1].last().Pos.Compare(f.Pos) != 0 {
-		l.chunks = append(l.chunks, chunk{first: l.next, frames: make([]*Frame, 0, 32)})
+		l.chunks = append(l.chunks, chunk{first: l.next, frames: make([]*frame.Frame, 0, 32)})
 		n = len(l.chunks)
 	}
 	c := &l.chunks[n-1]
@@ -154,11 +155,11 @@ func (l *Log) wakeAll() {
 
 // swap puts a new config in force. Frames of the old one stay for cursors that
 // are attached; who comes later is served from the binlog by the new one.
-func (l *Log) swap(c *catalog) {
+func (l *Log) swap(c *frame.Catalog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.catalog = c
-	l.append(&Frame{Pos: l.reach, Stream: -1, ctl: &control{catalog: c}})
+	l.append(&frame.Frame{Pos: l.reach, Stream: -1, Kind: frame.Swapped, Catalog: c})
 	l.floor = l.reach
 	l.evict()
 	l.wakeAll()
@@ -175,7 +176,7 @@ func (l *Log) seal() {
 
 // lose says that exactness is lost for everybody: nothing can be resumed until
 // the next checkpoint, where every cursor is told.
-func (l *Log) lose(why loss) {
+func (l *Log) lose(why frame.Loss) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.head.IsZero() {
@@ -190,7 +191,7 @@ func (l *Log) restart(head cdc.Position) {
 	l.chunks, l.bytes, l.files, l.starts, l.lost = nil, 0, nil, starts{}, nil
 	l.losses++
 	l.floor, l.reach, l.head = head, head, cdc.Position{}
-	l.append(&Frame{Pos: head, Stream: -1, ctl: &control{lost: why}})
+	l.append(&frame.Frame{Pos: head, Stream: -1, Kind: frame.LostAll, Loss: why})
 	l.wakeAll()
 }
 
@@ -206,8 +207,8 @@ func (l *Log) close(err error) {
 
 // view is what a cursor finds at its place.
 type view struct {
-	frames  []*Frame // none: the end was reached
-	total   int64    // Log.total behind them: see working
+	frames  []*frame.Frame // none: the end was reached
+	total   int64          // Log.total behind them: see working
 	head    cdc.Position
 	reach   cdc.Position
 	version uint64

@@ -9,41 +9,8 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
-
-func FuzzBlock(f *testing.F) {
-	f.Add("pick", "a\r\nb\rc\nd\n\n\r")
-	f.Add("a\nid: 1", "\x00id: 2")
-	f.Fuzz(func(t *testing.T, event, data string) {
-		pos := change(at(1, 4, 1), 0, 0)
-		block := string(appendBlock(nil, new(cdc.IDs), pos, event, []byte(data)))
-		if strings.Contains(block, "\r") || !strings.HasSuffix(block, "\n\n") || strings.Contains(strings.TrimSuffix(block, "\n\n"), "\n\n") {
-			t.Fatalf("%q", block)
-		}
-		want := strings.ReplaceAll(strings.ReplaceAll(data, "\r\n", "\n"), "\r", "\n")
-		cleaned := cleanEvent(event)
-		lines := strings.Split(strings.TrimSuffix(block, "\n\n"), "\n")
-		if lines[0] != "id: "+pos.String() {
-			t.Fatalf("%q", lines[0])
-		}
-		lines = lines[1:]
-		if cleaned != "" {
-			if lines[0] != "event: "+cleaned {
-				t.Fatalf("%q", lines[0])
-			}
-			lines = lines[1:]
-		}
-		for i, l := range lines {
-			if !strings.HasPrefix(l, "data: ") {
-				t.Fatalf("an injected line %q", l)
-			}
-			lines[i] = l[len("data: "):]
-		}
-		if got := strings.Join(lines, "\n"); got != want {
-			t.Fatalf("data %q, want %q", got, want)
-		}
-	})
-}
 
 func TestChunked(t *testing.T) {
 	for _, n := range []int{1, 15, 16, 255, 4096, 1 << 20} {
@@ -59,7 +26,7 @@ func fill(l *Log, from, to, size int) {
 	for i := from; i < to; i++ {
 		start := at(1, 100*i, 1)
 		pos := change(start, 0, 0)
-		l.publish([]*Frame{{Pos: pos, Block: make([]byte, size)}}, at(1, 100*i+100, 1), time.Time{})
+		l.publish([]*frame.Frame{{Pos: pos, Block: make([]byte, size)}}, at(1, 100*i+100, 1), time.Time{})
 	}
 }
 

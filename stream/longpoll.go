@@ -6,10 +6,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"rowcast/stream/frame"
 )
 
 const (
@@ -125,17 +126,15 @@ func pollHeaders(c echo.Context) {
 	h.Set("Content-Type", "application/json")
 }
 
-// read turns blocks into events, by the rules of EventSource as far as this
-// package's own blocks need them.
+// read turns blocks into events.
 func (a *pollAnswer) read(blocks []byte) {
-	for block := range strings.SplitSeq(string(blocks), "\n\n") {
-		for line := range strings.Lines(block) {
-			if id, ok := strings.CutPrefix(line, "id: "); ok {
-				a.LastID = strings.TrimSuffix(id, "\n")
-			}
+	for block := range bytes.SplitSeq(blocks, []byte("\n\n")) {
+		m, fires := frame.Parse(block)
+		if m.ID != "" {
+			a.LastID = m.ID
 		}
-		if event, data, ok := parseBlock([]byte(block)); ok {
-			a.Events = append(a.Events, pollEvent{ID: a.LastID, Event: event, Data: data})
+		if fires {
+			a.Events = append(a.Events, pollEvent{ID: a.LastID, Event: m.Event, Data: m.Data})
 		}
 	}
 }

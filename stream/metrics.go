@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // metrics are what /metrics shows; the registry is the server's own.
@@ -20,7 +21,7 @@ type metrics struct {
 	bytes    prometheus.Counter
 
 	// Counters of the catalog in force, found once; one goroutine.
-	of    *catalog
+	of    *frame.Catalog
 	cache []map[cdc.Op]prometheus.Counter
 }
 
@@ -39,17 +40,17 @@ func newMetrics(s *Server) *metrics {
 }
 
 // published counts a frame of the live feed.
-func (m *metrics) published(c *catalog, f *Frame) {
+func (m *metrics) published(c *frame.Catalog, f *frame.Frame) {
 	if m.of != c {
-		m.of, m.cache = c, make([]map[cdc.Op]prometheus.Counter, len(c.infos))
+		m.of, m.cache = c, make([]map[cdc.Op]prometheus.Counter, c.Len())
 	}
 	counter := m.cache[f.Stream][f.Op]
 	if counter == nil {
 		op := "reset"
-		if !f.Reset() {
+		if f.Kind != frame.Reset {
 			op = f.Op.String()
 		}
-		counter = m.events.WithLabelValues(c.infos[f.Stream].Name, op)
+		counter = m.events.WithLabelValues(c.Name(f.Stream), op)
 		if m.cache[f.Stream] == nil {
 			m.cache[f.Stream] = map[cdc.Op]prometheus.Counter{}
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // A RESET of the binlog does not end the dump that is under way: the server lets
@@ -43,7 +44,7 @@ func (s *Server) runRechecks(ctx context.Context) {
 			now, err := s.source.Now(ask)
 			cancel()
 			if err == nil && gone(head, now) {
-				s.endReading(loss{"foreign", textForeign})
+				s.endReading(frame.Foreign)
 			}
 		}
 		if pause(ctx, recheckPause) != nil {
@@ -68,7 +69,7 @@ func (s *Server) reading(ctx context.Context) (context.Context, context.CancelCa
 	return ctx, cancel
 }
 
-func (s *Server) endReading(why loss) {
+func (s *Server) endReading(why frame.Loss) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopReading != nil {

@@ -2,44 +2,17 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // later says that the client shall come back: 200, a jittered retry, a close.
 type later struct{ why string }
 
 func (e later) Error() string { return e.why }
-
-// reset is the decision that exactness is lost.
-func (l loss) Error() string { return l.reason + ": " + l.message }
-
-// Messages of resets, for people who read them in a browser's console.
-const (
-	textForeign = "the id is of another database server, or from before its binlog was reset; fetch the data anew"
-	textAhead   = "the id lies behind the end of the database's binlog: the server lost its newest transactions, or another one took its place; fetch the data anew"
-	textPurged  = "the database's binlog no longer holds that place; fetch the data anew, and keep binlogs longer (binlog_expire_logs_seconds)"
-	textSlow    = "the connection was slower than the changes for so long that the binlog was purged; fetch the data anew"
-	textInvalid = "the id is none that rowcast made; fetch the data anew"
-)
-
-// lossOf maps a Source's refusal to the reset that clients get.
-func lossOf(err error) (loss, bool) {
-	switch {
-	case errors.Is(err, cdc.ErrPurged):
-		return loss{"purged", textPurged}, true
-	case errors.Is(err, cdc.ErrForeign):
-		return loss{"foreign", textForeign}, true
-	case errors.Is(err, cdc.ErrAhead):
-		return loss{"ahead", textAhead}, true
-	case errors.Is(err, cdc.ErrInvalid):
-		return loss{"invalid", textInvalid}, true
-	}
-	return loss{}, false
-}
 
 // locate puts the cursor where everything behind pos can be had; zero: from now
 // on. buf takes what the client has to hear of a config that changed. Errors:
@@ -51,7 +24,7 @@ func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []
 	case nowhere:
 		return buf, later{"the database can't be reached"}
 	case foreign:
-		return buf, loss{"foreign", textForeign}
+		return buf, frame.Foreign
 	case below:
 		return s.lanes.join(ctx, c, pos, buf)
 	case above:
@@ -60,11 +33,11 @@ func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []
 		case err != nil:
 			return buf, later{"the database can't be reached"}
 		case !now.SameHistory(pos):
-			return buf, loss{"foreign", textForeign}
+			return buf, frame.Foreign
 		case pos.Compare(now) > 0 && begunBefore(pos, now):
-			return buf, loss{"foreign", textForeign}
+			return buf, frame.Foreign
 		case pos.Compare(now) > 0:
-			return buf, loss{"ahead", textAhead}
+			return buf, frame.Ahead
 		}
 	case here:
 		if why, ok := s.live.log.judge(pos); !ok && !pos.IsZero() {
@@ -101,13 +74,13 @@ func (c *cursor) detach() {
 }
 
 // restart puts the cursor at the newest checkpoint and tells the client why.
-func (s *Server) restart(c *cursor, why loss, lastID string, buf []byte) ([]byte, error) {
+func (s *Server) restart(c *cursor, why frame.Loss, lastID string, buf []byte) ([]byte, error) {
 	p := s.live.log.find(cdc.Position{})
 	if p.where == nowhere {
 		return buf, later{"the database can't be reached"}
 	}
-	s.metrics.resumes.WithLabelValues("reset", why.reason).Inc()
-	buf = appendReset(buf, p.head, why.reason, lastID, why.message)
+	s.metrics.resumes.WithLabelValues("reset", why.Reason).Inc()
+	buf = frame.AppendReset(buf, p.head, why, lastID)
 	c.sent = p.head
 	return c.attach(s.live.log, nil, p, p.head, buf)
 }

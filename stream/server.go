@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"rowcast/stream/frame"
 )
 
 // Server serves the streams of one Source.
@@ -42,7 +44,7 @@ type Server struct {
 }
 
 // NewServer makes a server; nothing runs before Run, nothing is connected.
-func NewServer(cfg Config, src Source, r Renderer, logger *slog.Logger) (*Server, error) {
+func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -51,7 +53,7 @@ func NewServer(cfg Config, src Source, r Renderer, logger *slog.Logger) (*Server
 	}
 	s := &Server{config: cfg.withDefaults(), source: src, logger: logger, drain: make(chan struct{}),
 		idle: make(chan struct{}), rechecks: make(chan struct{}, 1)}
-	s.live = newFeed(newCatalog(r), s.config.History, logger)
+	s.live = newFeed(frame.NewCatalog(r), s.config.History, logger)
 	s.live.pace = s.livePace()
 	s.lanes = &lanes{laneOptions: newLaneOptions(s.config.History), server: s, max: s.config.MaxReplays}
 	s.metrics = newMetrics(s)
@@ -91,9 +93,9 @@ func (s *Server) Admin() http.Handler { return s.admin }
 
 // Swap puts a new config in force, at a group boundary: at once where none is
 // being read. Connections stay; those whose stream is gone get a reset and a close.
-func (s *Server) Swap(r Renderer) {
-	c := newCatalog(r)
-	s.live.Encoder.swap(c)
+func (s *Server) Swap(r frame.Renderer) {
+	c := frame.NewCatalog(r)
+	s.live.Encoder.Swap(c)
 	s.lanes.swap(c)
 }
 

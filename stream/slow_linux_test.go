@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // slow opens a client with hardly any room in the kernel, on either side: what it
@@ -87,11 +87,11 @@ func TestVariantsFindSocketFull(t *testing.T) {
 	c := s.slow(t, "/events/picks?team=b")
 	_, head := s.live.log.current()
 	var want []string
-	var frames []*Frame
+	var frames []*frame.Frame
 	add := func(n int, team string, size int) {
 		pos := change(at(1, 1000*n+1000, fakeLineage), 0, 0)
 		data := fmt.Sprint(team, n) + strings.Repeat("x", size)
-		frames = append(frames, &Frame{Pos: pos, Block: appendBlock(nil, &cdc.IDs{}, pos, "", []byte(data)), Key: KeyOf([]byte(team)), Tag: team + ":"})
+		frames = append(frames, &frame.Frame{Pos: pos, Block: blockOf(pos, []byte(data)), Key: frame.KeyOf([]byte(team)), Tag: team + ":"})
 		if team == "b" {
 			want = append(want, data)
 		}

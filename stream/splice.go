@@ -1,6 +1,9 @@
 package stream
 
-import "rowcast/cdc"
+import (
+	"rowcast/cdc"
+	"rowcast/stream/frame"
+)
 
 // holds tells whether a cursor at pos can go on from this log.
 func (l *Log) holds(pos cdc.Position) bool {
@@ -93,15 +96,15 @@ func (l *Log) prepend(old *Log, losses uint64) {
 
 // usable is the part of frames up to floor; whole is false where a config
 // changed among them, before which nothing may be used.
-func usable(frames []*Frame, floor cdc.Position) (part []*Frame, size int64, whole bool) {
+func usable(frames []*frame.Frame, floor cdc.Position) (part []*frame.Frame, size int64, whole bool) {
 	for i, f := range frames {
-		if f.ctl != nil && !f.ctl.reset {
+		if f.Notice() {
 			return nil, 0, false
 		}
 		if f.Pos.Compare(floor) > 0 {
 			return frames[:i:i], size, true
 		}
-		size += f.size()
+		size += f.Size()
 	}
 	return frames[:len(frames):len(frames)], size, true
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // starts remembers where groups begin: every checkpoint that a Log was told. Ids
@@ -77,21 +78,21 @@ func (s *starts) trim() {
 
 // judge tells what p's group start is, for a p within what was read: fine, or
 // beyond the end of its file, or no start of a group at all.
-func (s *starts) judge(p cdc.Position) (why loss, ok bool) {
+func (s *starts) judge(p cdc.Position) (why frame.Loss, ok bool) {
 	for i := range s.files {
 		f := &s.files[i]
 		if f.file != p.File() {
 			continue
 		}
 		if _, found := slices.BinarySearch(f.offsets, p.Offset()); found || p.Offset() < f.from {
-			return loss{}, true
+			return frame.Loss{}, true
 		}
 		if last := f.offsets[len(f.offsets)-1]; p.Offset() > last && i+1 < len(s.files) {
-			return loss{"ahead", textAhead}, false
+			return frame.Ahead, false
 		}
-		return loss{"invalid", textInvalid}, false
+		return frame.Invalid, false
 	}
-	return loss{}, true
+	return frame.Loss{}, true
 }
 
 // prepend takes over what a lane was told of places before the first known one.

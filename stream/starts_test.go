@@ -13,8 +13,8 @@ func TestStarts(t *testing.T) {
 	s.add(at(3, 157, fakeLineage))
 	judge := func(s *starts, file, off int, want string) {
 		t.Helper()
-		if why, ok := s.judge(at(file, off, fakeLineage)); why.reason != want || ok != (want == "") {
-			t.Errorf("%d/%d: %q instead of %q", file, off, why.reason, want)
+		if why, ok := s.judge(at(file, off, fakeLineage)); why.Reason != want || ok != (want == "") {
+			t.Errorf("%d/%d: %q instead of %q", file, off, why.Reason, want)
 		}
 	}
 	judge(&s, 2, 200, "")

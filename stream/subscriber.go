@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // subscriber is one client: a cursor and a way to it. A goroutine owns it while
@@ -34,14 +35,14 @@ func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 	}
 	switch {
 	case err != nil:
-		err = loss{"invalid", textInvalid + " (" + err.Error() + ")"}
+		err = frame.Loss{Reason: frame.Invalid.Reason, Message: frame.Invalid.Message + " (" + err.Error() + ")"}
 	case !s.server.source.Status().Connected:
 		err = later{"the database can't be reached"} // who is here already stays, and misses nothing
 	default:
 		s.sent = pos
 		buf, err = s.server.locate(ctx, &s.cursor, pos, buf)
 	}
-	var why loss
+	var why frame.Loss
 	switch {
 	case errors.As(err, &why):
 		buf, err = s.server.restart(&s.cursor, why, id, buf)
@@ -51,7 +52,7 @@ func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 		}
 		s.server.metrics.resumes.WithLabelValues(source, "").Inc()
 		s.sent = s.pos
-		buf = appendCheckpoint(buf, s.pos)
+		buf = frame.AppendCheckpoint(buf, s.pos)
 	}
 	if _, away := errors.AsType[later](err); away {
 		buf = buf[:room] // the retry of who is sent away takes the usual one's place
@@ -151,7 +152,7 @@ func (s *subscriber) move(ctx context.Context, v view, err error, buf []byte) (m
 	case len(v.frames) > 0:
 		return false, nil
 	case s.pos.Compare(v.reach) > 0 && s.log.find(s.pos).where == foreign:
-		buf, err = s.reset(loss{"foreign", textForeign}, buf)
+		buf, err = s.reset(frame.Foreign, buf)
 	case v.closed != nil:
 		buf, err = s.afterLane(ctx, v, buf)
 	default:
@@ -165,16 +166,16 @@ func (s *subscriber) move(ctx context.Context, v view, err error, buf []byte) (m
 
 func (s *subscriber) relocate(ctx context.Context, buf []byte) ([]byte, error) {
 	buf, err := s.server.locate(ctx, &s.cursor, s.pos, buf)
-	var why loss
+	var why frame.Loss
 	if errors.As(err, &why) {
 		return s.reset(why, buf)
 	}
 	return buf, err
 }
 
-func (s *subscriber) reset(why loss, buf []byte) ([]byte, error) {
-	if s.lagged && why.reason == "purged" {
-		why = loss{"slow", textSlow}
+func (s *subscriber) reset(why frame.Loss, buf []byte) ([]byte, error) {
+	if s.lagged && why.Reason == "purged" {
+		why = frame.Slow
 	}
 	s.lagged = false
 	return s.server.restart(&s.cursor, why, idText(s.sent), buf)
@@ -184,7 +185,7 @@ func (s *subscriber) reset(why loss, buf []byte) ([]byte, error) {
 // the client from whose position the lane began is judged by what the source
 // said of it: others that shared the lane may well be served.
 func (s *subscriber) afterLane(ctx context.Context, v view, buf []byte) ([]byte, error) {
-	why, refused := lossOf(v.closed)
+	why, refused := frame.LossOf(v.closed)
 	progress := v.version > 1 || s.lane.log.totalNow() > 0 // its start alone is none
 	switch {
 	case refused && !progress && s.lane.culprit(s.pos, why):
@@ -194,14 +195,14 @@ func (s *subscriber) afterLane(ctx context.Context, v view, buf []byte) ([]byte,
 	}
 	if p, ok := s.checkpoint(v); ok {
 		s.sent = p
-		buf = appendCheckpoint(buf, p)
+		buf = frame.AppendCheckpoint(buf, p)
 	}
 	return buf, later{v.closed.Error()}
 }
 
 // culprit tells whether a refusal of the lane's start holds for pos as well.
-func (l *lane) culprit(pos cdc.Position, why loss) bool {
-	return pos.File() == l.from.File() && (why.reason != "invalid" || pos.Offset() == l.from.Offset())
+func (l *lane) culprit(pos cdc.Position, why frame.Loss) bool {
+	return pos.File() == l.from.File() && (why.Reason != "invalid" || pos.Offset() == l.from.Offset())
 }
 
 // idle waits for frames, a heartbeat, or the end.
@@ -232,7 +233,7 @@ func (s *subscriber) heartbeat(b []byte, v view) []byte {
 	}
 	if p, ok := s.checkpoint(v); ok {
 		s.sent = p
-		b = appendCheckpoint(b, p)
+		b = frame.AppendCheckpoint(b, p)
 	} else if s.server.config.Ping == "" {
 		b = append(b, ":\n"...)
 	}

@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // TestVariantsOfOneChange: an update that moves a row from one bind value to
 // another is two frames of one position. A client that reads with a cursor of its
 // own gets the second as well, wherever pieces of the log and of its reading end.
 func TestVariantsOfOneChange(t *testing.T) {
-	c := newCatalog(fakeRenderer{tables: []string{"picks?"}})
-	sub, err := c.subscribe([]string{"picks"}, map[string]string{"team": "b"})
+	c := frame.NewCatalog(fakeRenderer{tables: []string{"picks?"}})
+	sub, err := c.Subscribe([]string{"picks"}, map[string]string{"team": "b"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,13 +26,13 @@ func TestVariantsOfOneChange(t *testing.T) {
 	var want []string
 	for i := range n {
 		pos := change(at(1, 200+i*100, 1), 0, 0)
-		frame := func(team string) *Frame {
-			block := appendBlock(nil, &cdc.IDs{}, pos, "", []byte(strings.Repeat("x", i)))
-			return &Frame{Pos: pos, Block: block, Key: KeyOf([]byte(team)), Tag: team + ":"}
+		of := func(team string) *frame.Frame {
+			block := blockOf(pos, []byte(strings.Repeat("x", i)))
+			return &frame.Frame{Pos: pos, Block: block, Key: frame.KeyOf([]byte(team)), Tag: team + ":"}
 		}
-		frames := []*Frame{frame("a"), frame("b")}
+		frames := []*frame.Frame{of("a"), of("b")}
 		for range i % 3 { // so that chunks of a fixed number of frames end between the two
-			frames = append([]*Frame{{Pos: change(at(1, 150+i*100, 1), 0, 0), Stream: 0, Key: KeyOf([]byte("c")), Tag: "c:"}}, frames...)
+			frames = append([]*frame.Frame{{Pos: change(at(1, 150+i*100, 1), 0, 0), Stream: 0, Key: frame.KeyOf([]byte("c")), Tag: "c:"}}, frames...)
 		}
 		l.publish(frames, at(1, 250+i*100, 1), time.Time{})
 		want = append(want, fmt.Sprintf("id: %s", pos))
@@ -61,8 +62,8 @@ func TestVariantsOfOneChange(t *testing.T) {
 // joined it at pos.
 func pastLane(t *testing.T, pos cdc.Position) (*lane, *cursor) {
 	t.Helper()
-	c := newCatalog(fakeRenderer{tables: []string{"picks"}})
-	sub, err := c.subscribe([]string{"picks"}, nil)
+	c := frame.NewCatalog(fakeRenderer{tables: []string{"picks"}})
+	sub, err := c.Subscribe([]string{"picks"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func pastLane(t *testing.T, pos cdc.Position) (*lane, *cursor) {
 	l.log.publish(nil, at(1, 100, 1), time.Time{})
 	for i := range 20 {
 		pos := change(at(1, 200+i*100, 1), 0, 0)
-		l.log.publish([]*Frame{{Pos: pos, Block: appendBlock(nil, &cdc.IDs{}, pos, "", make([]byte, 100))}}, at(1, 250+i*100, 1), time.Time{})
+		l.log.publish([]*frame.Frame{{Pos: pos, Block: blockOf(pos, make([]byte, 100))}}, at(1, 250+i*100, 1), time.Time{})
 	}
 	cur := &cursor{sub: sub, lane: l, reader: &reader{start: pos}}
 	l.readers[cur] = cur.reader

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 )
 
 // stepBytes is about how much a writer takes from the log for one round of
@@ -23,7 +24,7 @@ type writer struct {
 
 	mu      sync.Mutex
 	members []*socket // of all groups, in no order
-	catalog *catalog
+	catalog *frame.Catalog
 	index   *index
 	seq     uint64 // the next frame for every member; in a flush, for who leaves as well
 	losses  uint64
@@ -32,10 +33,10 @@ type writer struct {
 	pos     cdc.Position // everything at or before it was written, or handed to a goroutine
 	end     view         // of the log's end, while members have all before it
 	dirty   []*group
-	buf     []byte   // what chunk lies in
-	chunk   []byte   // the bytes of one round for one group
-	built   []*Frame // what chunk was made of
-	lent    bool     // somebody who could not take all of chunk still has it
+	buf     []byte         // what chunk lies in
+	chunk   []byte         // the bytes of one round for one group
+	built   []*frame.Frame // what chunk was made of
+	lent    bool           // somebody who could not take all of chunk still has it
 }
 
 // clock is the time as sockets keep it, in 8 bytes.
@@ -62,7 +63,7 @@ func (w *writer) step() (more bool, wake <-chan struct{}) {
 		}
 		w.end = view{}
 		for _, f := range v.frames {
-			if f.ctl != nil && !f.ctl.reset {
+			if f.Notice() {
 				w.flush() // who leaves here has f still to come
 				w.seq++
 				w.turn(f)
@@ -161,7 +162,7 @@ func (w *writer) write(k *socket, b []byte, sent cdc.Position) int {
 }
 
 // add makes a client a member.
-func (w *writer) add(k *socket, sub *subscription) {
+func (w *writer) add(k *socket, sub *frame.Subscription) {
 	k.place = int32(len(w.members))
 	w.members = append(w.members, k)
 	w.index.group(sub).add(k)
@@ -194,10 +195,10 @@ func (w *writer) expel(k *socket, rest []byte, sent cdc.Position) {
 }
 
 // turn deals with a control frame.
-func (w *writer) turn(f *Frame) {
+func (w *writer) turn(f *frame.Frame) {
 	w.count(len(w.members))
-	if why := f.ctl.lost; why != nil {
-		block := appendReset(make([]byte, room, 512), f.Pos, why.reason, idText(w.pos), why.message)
+	if why := f.Loss; why != nil {
+		block := frame.AppendReset(make([]byte, room, 512), f.Pos, *why, idText(w.pos))
 		w.pos = f.Pos
 		chunk, now := chunked(block), w.clock()
 		w.each(func(k *socket) {
@@ -206,16 +207,16 @@ func (w *writer) turn(f *Frame) {
 		})
 		return
 	}
-	w.rebind(f.ctl.catalog)
+	w.rebind(f.Catalog)
 }
 
 // rebind moves every group under another config. Members whose stream is gone
 // are told and their responses ended.
-func (w *writer) rebind(c *catalog) {
+func (w *writer) rebind(c *frame.Catalog) {
 	old := w.index
 	w.catalog, w.index = c, newIndex(c)
 	for _, g := range old.byID {
-		sub, err := g.sub.rebind(c)
+		sub, err := g.sub.Rebind(c)
 		if err == nil {
 			to := w.index.group(sub)
 			for _, k := range g.socks {
@@ -284,7 +285,7 @@ func (w *writer) beat() {
 	comment = chunked(s.appendPing(comment))
 	moved := comment
 	if !v.head.IsZero() && v.head.Compare(w.pos) >= 0 {
-		moved = chunked(s.appendPing(appendCheckpoint(make([]byte, room, 256), v.head)))
+		moved = chunked(s.appendPing(frame.AppendCheckpoint(make([]byte, room, 256), v.head)))
 	}
 	now, sent := w.clock(), 0
 	w.each(func(k *socket) {

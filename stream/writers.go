@@ -133,7 +133,7 @@ func (s *subscriber) join() (joined bool, err error) {
 	default:
 	}
 	if len(w.members) == 0 {
-		w.catalog, w.index = s.sub.catalog, newIndex(s.sub.catalog)
+		w.catalog, w.index = s.sub.Catalog(), newIndex(s.sub.Catalog())
 		w.seq, w.losses, w.pos, w.end = s.seq, s.losses, s.pos, view{}
 	}
 	for len(w.members) > 0 && w.seq < s.seq {
@@ -146,7 +146,7 @@ func (s *subscriber) join() (joined bool, err error) {
 			return false, err
 		}
 	}
-	if len(w.members) == 0 && w.seq != s.seq || s.sub.catalog != w.catalog || s.pos.Compare(w.pos) > 0 {
+	if len(w.members) == 0 && w.seq != s.seq || s.sub.Catalog() != w.catalog || s.pos.Compare(w.pos) > 0 {
 		return false, nil
 	}
 	w.add(s.sock, s.sub)

@@ -21,7 +21,8 @@ import (
 
 	"rowcast/cdc"
 	"rowcast/filters"
-	"rowcast/stream"
+	"rowcast/internal/renderer"
+	"rowcast/stream/frame"
 )
 
 type childCmd struct {
@@ -125,7 +126,7 @@ func countAllocations(ctx context.Context, span binlogSpan) error {
 	}
 	var before, after runtime.MemStats
 	rows := 0
-	frame := func(f *stream.Frame) error {
+	each := func(f *frame.Frame) error {
 		if rows++; rows == span.Rows/10 {
 			runtime.ReadMemStats(&before)
 		}
@@ -139,27 +140,10 @@ func countAllocations(ctx context.Context, span binlogSpan) error {
 		runtime.ReadMemStats(&after)
 		return errEnd
 	}
-	err = src.Read(ctx, from, stream.NewEncoder(renderer{set}, log, frame, checkpoint))
+	err = src.Read(ctx, from, frame.NewEncoder(frame.NewCatalog(renderer.Of(set)), log, frame.Output{Frame: each, Checkpoint: checkpoint}))
 	if !errors.Is(err, errEnd) {
 		return err
 	}
 	_, err = fmt.Fprintf(os.Stdout, "%.6f", float64(after.Mallocs-before.Mallocs)/float64(span.Rows-span.Rows/10))
 	return err
 }
-
-// renderer lets stream render with a filters.Set that has no parameters.
-type renderer struct{ *filters.Set }
-
-// Streams implements stream.Renderer.
-func (r renderer) Streams() (infos []stream.Info) {
-	for _, i := range r.Set.Streams() {
-		infos = append(infos, stream.Info{Name: i.Name, Table: i.Table, Columns: i.Columns, Ops: i.Ops, Event: i.Event})
-	}
-	return infos
-}
-
-// Render implements stream.Renderer.
-func (r renderer) Render(c *cdc.Change, emit stream.Emit) { r.Set.Render(c, emit) }
-
-// Bind implements stream.Renderer.
-func (r renderer) Bind(int, map[string]string) (stream.Binding, error) { return nil, nil }

@@ -13,6 +13,7 @@ import (
 
 	"rowcast/cdc"
 	"rowcast/filters"
+	"rowcast/internal/renderer"
 	"rowcast/stream"
 )
 
@@ -51,7 +52,7 @@ func (a *app) open() (err error) {
 		conf.MaxClients = min(conf.MaxClients, clientsWith(a.files))
 	}
 	a.clients = conf.MaxClients
-	if a.server, err = stream.NewServer(conf, a.src, renderer{a.set}, a.log); err != nil {
+	if a.server, err = stream.NewServer(conf, a.src, renderer.Of(a.set), a.log); err != nil {
 		return fmt.Errorf("%s: %w", a.conf.file, err)
 	}
 	a.set.OnReshape(a.server.Seal)

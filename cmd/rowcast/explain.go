@@ -10,7 +10,7 @@ import (
 
 	"rowcast/cdc"
 	"rowcast/filters"
-	"rowcast/stream"
+	"rowcast/stream/frame"
 )
 
 type explainCmd struct {
@@ -52,7 +52,10 @@ func (e *explainCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	x := &explaining{offline: o, stream: o.picked[0], out: c.stdout}
+	x := &explaining{offline: o, stream: o.sub.Parts[0].Stream, out: c.stdout}
+	if x.binding, err = o.set.Bind(x.stream, e.Param); err != nil {
+		return err
+	}
 	if e.At != "" {
 		return x.one(c.ctx, at)
 	}
@@ -62,11 +65,12 @@ func (e *explainCmd) Run(c *console) error {
 // explaining is a cdc.Handler that looks at changes rather than sending them.
 type explaining struct {
 	*offline
-	stream int
-	out    io.Writer
-	change func(c *cdc.Change) error
-	until  cdc.Position // the change, or the checkpoint, with which it ends
-	begun  func(p cdc.Position) error
+	stream  int
+	binding *filters.Binding
+	out     io.Writer
+	change  func(c *cdc.Change) error
+	until   cdc.Position // the change, or the checkpoint, with which it ends
+	begun   func(p cdc.Position) error
 }
 
 // one explains a single change.
@@ -95,7 +99,7 @@ func (x *explaining) one(ctx context.Context, at cdc.Position) error {
 func (x *explaining) show(c *cdc.Change) {
 	info := x.set.Streams()[x.stream]
 	fmt.Fprintf(x.out, "%s of %s at %s, committed %s\n", c.Op, c.Table, c.Pos, c.Time.UTC().Format(time.RFC3339Nano))
-	clauses := x.set.Explain(x.stream, c, x.bindings[x.stream])
+	clauses := x.set.Explain(x.stream, c, x.binding)
 	for _, clause := range clauses {
 		fmt.Fprintln(x.out, "  where "+clauseText(clause))
 	}
@@ -166,7 +170,7 @@ func (x *explaining) verdict(c *cdc.Change) (op cdc.Op, data string, err error) 
 		}
 		if failed != nil {
 			err = failed
-		} else if x.matches(i, stream.KeyOf(key), tag) {
+		} else if x.sub.Wants(&frame.Frame{Op: as, Stream: i, Key: frame.KeyOf(key), Tag: tag}) {
 			op, data = as, string(payload)
 		}
 	})

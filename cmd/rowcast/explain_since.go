@@ -113,7 +113,7 @@ func (t *tally) count(x *explaining, c *cdc.Change) {
 	case op != 0:
 		t.sent[op]++
 	default:
-		clauses := x.set.Explain(x.stream, c, x.bindings[x.stream])
+		clauses := x.set.Explain(x.stream, c, x.binding)
 		if to := became(c, clauses); to != 0 {
 			t.off[to]++
 			return

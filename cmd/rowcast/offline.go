@@ -6,20 +6,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"slices"
-	"strings"
 
 	"rowcast/cdc"
-	"rowcast/filters"
-	"rowcast/stream"
+	"rowcast/internal/renderer"
+	"rowcast/stream/frame"
 )
 
 // offline is what tail and explain need: streams and a database, no HTTP.
 type offline struct {
 	*app
-	picked   []int // of the set's streams
-	bindings map[int]*filters.Binding
+	sub *frame.Subscription
 }
 
 // errDone ends a reading that has seen all that was asked for.
@@ -28,7 +25,7 @@ var errDone = errors.New("done")
 // openOffline loads the config, picks streams by name and judges the server.
 func openOffline(c *console, conf *config, names []string, params map[string]string) (*offline, error) {
 	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	o := &offline{app: &app{conf: conf, facts: io.Discard, log: log}, bindings: map[int]*filters.Binding{}}
+	o := &offline{app: &app{conf: conf, facts: io.Discard, log: log}}
 	var err error
 	if o.set, err = conf.compile(); err != nil {
 		return nil, err
@@ -42,42 +39,19 @@ func openOffline(c *console, conf *config, names []string, params map[string]str
 	return o, o.inspect(c.ctx)
 }
 
+// pick subscribes, as a request does.
 func (o *offline) pick(names []string, params map[string]string) error {
-	infos := o.set.Streams()
-	var known []string
-	for _, info := range infos {
-		known = append(known, info.Name)
-	}
-	used := map[string]bool{}
-	for _, name := range names {
-		i := slices.Index(known, name)
-		if i < 0 {
-			return fmt.Errorf("no stream %q in %s%s; there are %s", name, o.conf.file, didYouMean(name, known), strings.Join(known, ", "))
-		}
-		for _, j := range o.picked {
-			if o.set.Overlap(i, j) {
-				return fmt.Errorf("streams %s and %s may publish one table, and one id must name one event; give each a command of its own", known[j], name)
-			}
-		}
-		o.picked = append(o.picked, i)
-		given := map[string]string{}
-		for _, p := range infos[i].Params {
-			if value, ok := params[p.Name]; ok {
-				given[p.Name], used[p.Name] = value, true
-			}
-		}
-		binding, err := o.set.Bind(i, given)
-		if err != nil {
+	var err error
+	o.sub, err = frame.NewCatalog(renderer.Of(o.set)).Subscribe(names, params)
+	if r, ok := errors.AsType[*frame.RequestError](err); ok {
+		switch r.Kind {
+		case frame.NoStream:
+			return fmt.Errorf("%s: %w", o.conf.file, err)
+		case frame.BadValue:
 			return fmt.Errorf("%w; give it as --param name=value", err)
 		}
-		o.bindings[i] = binding
 	}
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		if !used[name] {
-			return fmt.Errorf("--param %s: stream %s has no such parameter", name, strings.Join(names, ", "))
-		}
-	}
-	return nil
+	return err
 }
 
 // wants tells whether a picked stream publishes a table.
@@ -85,19 +59,8 @@ func (o *offline) wants(schema, table []byte) bool {
 	if !o.set.Wants(schema, table) {
 		return false
 	}
-	for _, i := range o.set.Affected(string(schema), string(table)) {
-		if slices.Contains(o.picked, i) {
-			return true
-		}
-	}
-	return false
-}
-
-// matches tells whether a frame with that key and tag is for the binding of its stream.
-func (o *offline) matches(i int, key stream.Key, tag any) bool {
-	b := o.bindings[i]
-	return slices.Contains(o.picked, i) &&
-		(b == nil || stream.KeyOf([]byte(b.Key())).Fits(key) && (tag == nil || b.Match(tag)))
+	affected := o.set.Affected(string(schema), string(table))
+	return slices.ContainsFunc(o.sub.Parts, func(p frame.Part) bool { return slices.Contains(affected, p.Stream) })
 }
 
 // parseID reads an id of the command line.
@@ -111,10 +74,10 @@ func parseID(flag, text string) (cdc.Position, error) {
 
 // served adds to an error of a reading what to do next.
 func served(err error, next string) error {
-	switch {
-	case err == nil, errors.Is(err, errDone), errors.Is(err, context.Canceled):
+	if err == nil || errors.Is(err, errDone) || errors.Is(err, context.Canceled) {
 		return nil
-	case errors.Is(err, cdc.ErrPurged), errors.Is(err, cdc.ErrAhead), errors.Is(err, cdc.ErrForeign), errors.Is(err, cdc.ErrInvalid):
+	}
+	if _, lost := frame.LossOf(err); lost {
 		return fmt.Errorf("%w; %s", err, next)
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rowcast/filters"
+	"rowcast/internal/renderer"
 )
 
 // retryReload is when a config that could not be judged, since the database was
@@ -67,7 +68,7 @@ func (a *app) reload(ctx context.Context) error {
 		a.log.Warn("changes in these sections take effect at the next start", "sections", strings.Join(sections, ", "))
 	}
 	set.OnReshape(a.server.Seal)
-	a.server.Swap(renderer{set})
+	a.server.Swap(renderer.Of(set))
 	a.server.SetConfigError(nil)
 	a.log.Info("config reloaded", "file", conf.file, "streams", len(conf.Tables))
 	return nil

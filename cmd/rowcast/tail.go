@@ -4,11 +4,10 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"rowcast/cdc"
-	"rowcast/stream"
+	"rowcast/stream/frame"
 )
 
 // tailBuffer is what a long transaction is printed by; each group's end is printed at once.
@@ -60,13 +59,13 @@ func (t *tailCmd) Run(c *console) error {
 	}
 	out := bufio.NewWriterSize(c.stdout, tailBuffer)
 	r := &tailing{o: o, out: out, after: after, until: until, json: t.Format == "json"}
-	r.Encoder = stream.NewEncoder(renderer{o.set}, o.log, r.frame, r.checkpoint)
+	r.Encoder = frame.NewEncoder(o.sub.Catalog(), o.log, frame.Output{Frame: r.frame, Checkpoint: r.checkpoint})
 	// From the group's start, as a browser's replay: what can't be rendered before
 	// --after is told at the group's end, behind it.
 	err = o.src.Read(c.ctx, after.Group(), r)
-	if reason := resetReason(err); reason != "" {
+	if why, lost := frame.LossOf(err); lost { // what a browser would get; err says more on stderr
 		if now, nowErr := o.src.Now(c.ctx); nowErr == nil {
-			r.reset(now, reason, t.After, err.Error())
+			_ = r.print(frame.AppendReset(nil, now, why, t.After)) // out keeps its error for Flush
 		}
 	}
 	if flushErr := out.Flush(); err == nil || errors.Is(err, errDone) {
@@ -77,7 +76,7 @@ func (t *tailCmd) Run(c *console) error {
 
 // tailing prints what an Encoder makes of a reading.
 type tailing struct {
-	*stream.Encoder
+	*frame.Encoder
 	o     *offline
 	out   *bufio.Writer
 	after cdc.Position // what is not behind it was printed before; zero: nothing was
@@ -107,37 +106,39 @@ func (t *tailing) past(p cdc.Position) bool {
 	return p.Compare(t.until) > 0
 }
 
-func (t *tailing) frame(f *stream.Frame) error {
+func (t *tailing) frame(f *frame.Frame) error {
 	switch {
 	case !t.after.IsZero() && f.Pos.Compare(t.after) <= 0:
 		return nil
-	case f.Reset():
-		// It stands at the checkpoint behind its group, and so at --until where that is the last one.
+	case f.Kind == frame.Reset:
+		// It stands at the checkpoint after its group, and so at --until where that is the last one.
 		if !t.until.IsZero() && f.Pos.Compare(t.until) > 0 {
 			return errDone
 		}
 	case t.past(f.Pos):
 		return errDone
 	}
-	if !f.Reset() && !t.o.matches(f.Stream, f.Key, f.Tag) {
+	if !t.o.sub.Wants(f) {
 		return nil
 	}
-	if !t.json {
-		_, err := t.out.Write(f.Block)
-		return err
-	}
-	return t.object(f.ID(), f.Event(), f.Data())
+	return t.print(f.Block)
 }
 
-// object prints an event as a line; data that is no JSON is a string.
-func (t *tailing) object(id, event, data string) error {
+// print writes a block as it is, or as one line of JSON; data that is not JSON is
+// a string there.
+func (t *tailing) print(block []byte) error {
+	if !t.json {
+		_, err := t.out.Write(block)
+		return err
+	}
+	m, _ := frame.Parse(block)
 	line := struct {
 		ID    string `json:"id"`
 		Event string `json:"event"`
 		Data  any    `json:"data"`
-	}{id, event, data}
-	if json.Valid([]byte(data)) {
-		line.Data = json.RawMessage(data)
+	}{m.ID, m.Event, m.Data}
+	if json.Valid([]byte(m.Data)) {
+		line.Data = json.RawMessage(m.Data)
 	}
 	enc := json.NewEncoder(t.out)
 	enc.SetEscapeHTML(false)
@@ -153,29 +154,4 @@ func (t *tailing) checkpoint(p cdc.Position, _ time.Time) error {
 		return errDone
 	}
 	return nil
-}
-
-// reset is what a browser would get where --after can't be served.
-func (t *tailing) reset(at cdc.Position, reason, after, message string) {
-	data, _ := json.Marshal(struct { // a struct of strings can always be encoded
-		Reason string `json:"reason"`
-		LastID string `json:"lastEventId"`
-		Text   string `json:"message"`
-	}{reason, after, message})
-	if t.json {
-		_ = t.object(at.String(), "reset", string(data))
-		return
-	}
-	fmt.Fprintf(t.out, "id: %s\nevent: reset\ndata: %s\n\n", at, data)
-}
-
-func resetReason(err error) string {
-	for reason, sentinel := range map[string]error{
-		"purged": cdc.ErrPurged, "ahead": cdc.ErrAhead, "foreign": cdc.ErrForeign, "invalid": cdc.ErrInvalid,
-	} {
-		if errors.Is(err, sentinel) {
-			return reason
-		}
-	}
-	return ""
 }

@@ -1,4 +1,4 @@
-package stream
+package frame
 
 import "hash/maphash"
 
@@ -20,8 +20,9 @@ func KeyOf(key []byte) Key {
 	return Key{maphash.Bytes(keySeeds[0], key), maphash.Bytes(keySeeds[1], key)}
 }
 
-func (k Key) none() bool { return k == Key{} }
+// None tells whether k is of no key.
+func (k Key) None() bool { return k == Key{} }
 
-// Fits tells whether a frame with the key other may be for a binding with k:
+// fits tells whether a frame with the key other may be for a binding with k:
 // the Keys are equal, or one of them is none.
-func (k Key) Fits(other Key) bool { return k == other || k.none() || other.none() }
+func (k Key) fits(other Key) bool { return k == other || k.None() || other.None() }

@@ -1,4 +1,4 @@
-package stream
+package frame
 
 import (
 	"errors"
@@ -15,20 +15,24 @@ const (
 	slabFrames = 128      // and frames from pieces of so many
 )
 
-// Encoder renders changes into frames: a cdc.Handler without HTTP. `rowcast
-// tail` uses it as the feeds do. Its methods are called by one goroutine, save
-// Swap, which may be called by any.
+// Output takes what an Encoder makes of a reading, on the goroutine that reads.
+type Output struct {
+	Frame      func(f *Frame) error                     // may keep f
+	Checkpoint func(p cdc.Position, at time.Time) error // a group has ended; may be nil
+	Before     func() error                             // a group is about to begin; may be nil
+	Swapped    func(c *Catalog)                         // c is in force from here on; may be nil
+}
+
+// Encoder renders changes into frames: a cdc.Handler. Its methods are called by
+// one goroutine, except for Swap, which any may call.
 type Encoder struct {
-	log        *slog.Logger
-	frame      func(f *Frame) error
-	checkpoint func(p cdc.Position, at time.Time) error
-	before     func() error // called before each group; may be nil
+	out Output
+	log *slog.Logger // may be nil
 
 	mu      sync.Mutex // guards what Swap changes, at group boundaries only
-	catalog *catalog
-	pending *catalog
+	catalog *Catalog
+	pending *Catalog
 	inGroup bool
-	swapped func(c *catalog) // may be nil; called under mu, between groups
 
 	begin  cdc.Position // the group being read
 	last   cdc.Position // its newest change
@@ -37,65 +41,64 @@ type Encoder struct {
 	ids    cdc.IDs
 	slab   []byte
 	frames []Frame
-	reuse  bool            // frames are gone once they were handed over
 	emit   Emit            // bound once, so that a change costs no closure
 	change *cdc.Change     // what emit is about
-	err    error           // of frame, within one Render
+	err    error           // of Output.Frame, within one Render
 	warned map[string]held // by stream
 }
 
-// NewEncoder makes an encoder that hands each frame to frame and each checkpoint
-// to checkpoint (which may be nil). A frame and its bytes are valid only until
-// frame returns.
-func NewEncoder(r Renderer, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
-	e := newEncoder(newCatalog(r), log, frame, checkpoint)
-	e.reuse = true
+// NewEncoder makes an encoder that begins with c. It logs resets to log, which
+// may be nil.
+func NewEncoder(c *Catalog, log *slog.Logger, out Output) *Encoder {
+	e := &Encoder{out: out, log: log, catalog: c, failed: map[int]error{}, resets: map[int]bool{}, warned: map[string]held{}}
+	e.emit = e.emitted
 	return e
 }
 
-func newEncoder(c *catalog, log *slog.Logger, frame func(*Frame) error, checkpoint func(cdc.Position, time.Time) error) *Encoder {
-	e := &Encoder{log: log, frame: frame, checkpoint: checkpoint, catalog: c, failed: map[int]error{}, resets: map[int]bool{}, warned: map[string]held{}}
-	e.emit = e.take
-	return e
-}
+// Catalog is the config in force; for the goroutine that reads.
+func (e *Encoder) Catalog() *Catalog { return e.catalog }
 
-// swap changes the config, between two groups.
-func (e *Encoder) swap(c *catalog) {
+// Swap changes the config between two groups: at once, if none is being read.
+func (e *Encoder) Swap(c *Catalog) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.pending = c
 	if !e.inGroup {
-		e.turn()
+		e.swapPending()
 	}
 }
 
-// turn puts the pending config in force; under mu.
-func (e *Encoder) turn() {
+// swapPending puts the pending config in force; under mu.
+func (e *Encoder) swapPending() {
 	if e.pending == nil {
 		return
 	}
 	e.catalog, e.pending = e.pending, nil
-	if e.swapped != nil {
-		e.swapped(e.catalog)
+	if e.out.Swapped != nil {
+		e.out.Swapped(e.catalog)
 	}
 }
+
+// Forget drops what a reading that was given up has left: nothing of its last
+// group was rendered to its end.
+func (e *Encoder) Forget() { clear(e.failed) }
 
 // Begin implements cdc.Handler.
 func (e *Encoder) Begin(at cdc.Position) error {
 	if e.inGroup && at == e.begin {
-		return nil // the source has connected anew: it is the same group, under the same config, with what failed in it
+		return nil // the source has reconnected: it is the same group, under the same config, with what failed in it
 	}
-	// A group that ends behind 4 GiB has no checkpoint: what failed is told here.
-	if err := e.tellFailed(e.last); err != nil {
+	// A group that ends past 4 GiB has no checkpoint: its resets come here.
+	if err := e.resetFailed(e.last); err != nil {
 		return err
 	}
-	if e.before != nil {
-		if err := e.before(); err != nil {
+	if e.out.Before != nil {
+		if err := e.out.Before(); err != nil {
 			return err
 		}
 	}
 	e.mu.Lock()
-	e.turn() // there was none at its end, if no checkpoint followed it
+	e.swapPending() // there was none at its end, if no checkpoint followed it
 	e.inGroup = true
 	e.mu.Unlock()
 	e.begin, e.last = at, cdc.Position{}
@@ -118,8 +121,8 @@ func (e *Encoder) Change(c *cdc.Change) error {
 	return e.err
 }
 
-// take is what Render calls for each event of a change.
-func (e *Encoder) take(stream int, op cdc.Op, event string, data, key []byte, tag any, err error) {
+// emitted is what Render calls for each event of a change.
+func (e *Encoder) emitted(stream int, op cdc.Op, event string, data, key []byte, tag any, err error) {
 	if err != nil {
 		if e.failed[stream] == nil {
 			e.failed[stream] = err
@@ -131,15 +134,12 @@ func (e *Encoder) take(stream int, op cdc.Op, event string, data, key []byte, ta
 	}
 	f := e.place()
 	f.Pos, f.Block = e.change.Pos, e.encode(e.change.Pos, event, data)
-	f.Stream, f.Op, f.Time, f.Key, f.Tag = stream, op, e.change.Time.UnixMilli(), KeyOf(key), tag
-	e.err = e.frame(f)
+	f.Stream, f.Op, f.Key, f.Tag = stream, op, KeyOf(key), tag
+	e.err = e.out.Frame(f)
 }
 
 // place is where the next frame goes.
 func (e *Encoder) place() *Frame {
-	if e.reuse {
-		e.frames = e.frames[:0]
-	}
 	if len(e.frames) == cap(e.frames) {
 		e.frames = make([]Frame, 0, slabFrames)
 	}
@@ -150,9 +150,6 @@ func (e *Encoder) place() *Frame {
 // encode cuts a block from the slab: one allocation for many frames.
 func (e *Encoder) encode(pos cdc.Position, event string, data []byte) []byte {
 	need := len(data) + len(event) + 128
-	if e.reuse {
-		e.slab = e.slab[:0]
-	}
 	if cap(e.slab)-len(e.slab) < need {
 		e.slab = make([]byte, 0, max(slabBytes, need))
 	}
@@ -175,34 +172,34 @@ func (e *Encoder) Notice(n cdc.Notice) error {
 }
 
 // Checkpoint implements cdc.Handler. What could not be rendered becomes resets
-// that stand behind the group, before p.
+// that stand after the group, before p.
 func (e *Encoder) Checkpoint(p cdc.Position, at time.Time) error {
-	ends := !e.inGroup || p.Compare(e.begin) > 0 // else the source connected anew, in mid-group
+	ends := !e.inGroup || p.Compare(e.begin) > 0 // else the source reconnected in mid-group
 	if ends {
-		if err := e.tellFailed(p); err != nil {
+		if err := e.resetFailed(p); err != nil {
 			return err
 		}
 	}
 	var err error
-	if e.checkpoint != nil {
-		err = e.checkpoint(p, at)
+	if e.out.Checkpoint != nil {
+		err = e.out.Checkpoint(p, at)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if ends {
 		e.inGroup = false
-		e.turn()
+		e.swapPending()
 	}
 	return err
 }
 
-// tellFailed resets the streams that a change could not be rendered for.
-func (e *Encoder) tellFailed(at cdc.Position) error {
+// resetFailed resets the streams that a change could not be rendered for.
+func (e *Encoder) resetFailed(at cdc.Position) error {
 	if len(e.failed) == 0 {
 		return nil
 	}
 	defer clear(e.failed)
-	for stream := range e.catalog.infos {
+	for stream := range e.catalog.Len() {
 		if cause := e.failed[stream]; cause != nil {
 			message := cause.Error()
 			var fault interface{ Public() string }
@@ -223,7 +220,7 @@ func (e *Encoder) reset(stream int, at cdc.Position, message, cause string) erro
 		return nil
 	}
 	e.resets[stream] = true
-	name := e.catalog.infos[stream].Name
+	name := e.catalog.Name(stream)
 	e.warn(name, cause)
 	if message == "" {
 		message = fmt.Sprintf("the events of stream %s are not exact here", name)
@@ -234,12 +231,12 @@ func (e *Encoder) reset(stream int, at cdc.Position, message, cause string) erro
 	}
 	id := at
 	if !at.IsCheckpoint() && !e.last.IsZero() {
-		id = e.last // at only orders: it stands behind a group after which no dump can start
+		id = e.last // at only orders: it stands after a group past which no dump can start
 	}
 	f := e.place()
-	f.Pos, f.Stream, f.ctl = at, stream, &control{reset: true}
-	f.Block = appendReset(nil, id, "schema", last, message+"; fetch the table anew")
-	return e.frame(f)
+	f.Kind, f.Pos, f.Stream = Reset, at, stream
+	f.Block = AppendReset(nil, id, Schema(message+"; fetch the table again"), last)
+	return e.out.Frame(f)
 }
 
 // held is when a stream's reset was last logged, and how many were not since.

@@ -1,0 +1,35 @@
+package frame
+
+import "rowcast/cdc"
+
+// Frame is one SSE event, encoded once for everybody, or a notice to whoever
+// reads frames. It is immutable, as are the bytes it refers to.
+type Frame struct {
+	Pos     cdc.Position // orders frames; its text is the id: line
+	Block   []byte       // the complete block, with its blank line; nil for a notice
+	Kind    Kind
+	Op      cdc.Op // of an Event
+	Stream  int    // index in the catalog's streams; of an Event or a Reset
+	Key     Key    // which bindings it is for, see Renderer
+	Tag     any
+	Catalog *Catalog // of a Swapped
+	Loss    *Loss    // of a LostAll
+}
+
+// Kind tells what a Frame is.
+type Kind uint8
+
+const (
+	Event   Kind = iota
+	Reset        // a reset event of Stream, for all its bindings
+	Swapped      // from here on another config holds
+	LostAll      // everybody lost exactness
+)
+
+// Notice tells whether the frame is for those who read frames, not an event for clients.
+func (f *Frame) Notice() bool { return f.Kind >= Swapped }
+
+// Size is what a frame costs in memory, roughly: its bytes and itself.
+func (f *Frame) Size() int64 { return int64(len(f.Block)) + overhead }
+
+const overhead = 176 // unsafe.Sizeof(Frame{}) and a tag

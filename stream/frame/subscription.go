@@ -1,0 +1,77 @@
+package frame
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Subscription is what one subscriber asks for: streams and, for each, a binding.
+// It is immutable and belongs to one catalog.
+type Subscription struct {
+	Parts []Part // one for each stream, ordered by stream
+
+	catalog *Catalog
+	names   []string          // as asked for
+	params  map[string]string // as asked for
+	id      string
+}
+
+// Part is a subscription's choice of one stream.
+type Part struct {
+	Stream  int
+	Key     Key     // of binding
+	binding Binding // nil: every frame
+}
+
+func (s *Subscription) add(stream int, b Binding) {
+	p := Part{Stream: stream, binding: b}
+	if b != nil {
+		p.Key = KeyOf([]byte(b.Key()))
+	}
+	s.Parts = append(s.Parts, p)
+}
+
+func (s *Subscription) identify() {
+	var id strings.Builder
+	for _, p := range s.Parts {
+		fmt.Fprintf(&id, "%d", p.Stream)
+		if p.binding != nil {
+			bid := p.binding.ID()
+			fmt.Fprintf(&id, ":%d:%s", len(bid), bid)
+		}
+		id.WriteByte(';')
+	}
+	s.id = id.String()
+}
+
+// Catalog is what the subscription belongs to.
+func (s *Subscription) Catalog() *Catalog { return s.catalog }
+
+// ID: within a catalog, equal IDs mean equal subscriptions.
+func (s *Subscription) ID() string { return s.id }
+
+// Rebind is the same request under another config. An error means that the
+// stream, or a parameter of it, is gone.
+func (s *Subscription) Rebind(c *Catalog) (*Subscription, error) {
+	if s.catalog == c {
+		return s, nil
+	}
+	return c.Subscribe(s.names, s.params)
+}
+
+// Wants tells whether an Event or Reset of s's catalog is for s.
+func (s *Subscription) Wants(f *Frame) bool {
+	for i := range s.Parts {
+		p := &s.Parts[i]
+		if p.Stream != f.Stream {
+			continue
+		}
+		return f.Kind == Reset || p.Key.fits(f.Key) && p.Matches(f)
+	}
+	return false
+}
+
+// Matches judges all but the key: whoever looks frames up by it has done that.
+func (p *Part) Matches(f *Frame) bool {
+	return p.binding == nil || f.Tag == nil || p.binding.Match(f.Tag)
+}
