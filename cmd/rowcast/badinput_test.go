@@ -28,7 +28,7 @@ func TestServeRefuses(t *testing.T) {
 			"unknown database": {strings.Replace(fresh, "draft.picks", "darft.picks", 1),
 				`:11: table.name: there is no table in a database darft, did you mean draft?, or the account may not SELECT from it`},
 			"view": {strings.Replace(fresh, "draft.picks", "draft.v", 1),
-				`:11: table.name: draft.v is a view, and the binlog knows tables only; publish what it is made of`},
+				`:11: table.name: draft.v is a view, and the binlog knows tables only; publish the tables that it reads`},
 			"unknown column": {fresh + "columns = [\"id\", \"nmae\"]\n",
 				`table.columns: "nmae" is no column of draft.teams`},
 		} {
@@ -145,14 +145,46 @@ func TestServeWaitsForDatabase(t *testing.T) {
 // TestCheckWarns of what works, and does not do what it looks like.
 func TestCheckWarns(t *testing.T) {
 	s := draft(t, throwaway.MariaDB)
+	exec(t, s, "SET GLOBAL binlog_row_image = 'NOBLOB'", "ALTER TABLE draft.picks ADD note TEXT")
 	for config, want := range map[string]string{
-		"before = true\ndata = \"row\"\n":    `warn  stream picks: before does nothing with data = "row"; `,
-		"columns = [\"team\"]\n":             "warn  stream picks: a part of the primary key of draft.picks is not sent",
-		"before = true\ndata = \"change\"\n": "",
+		"before = true\ndata = \"row\"\n":                   `warn  stream picks: before does nothing with data = "row"; `,
+		"columns = [\"team\"]\n":                            "warn  stream picks: a part of the primary key of draft.picks is not sent",
+		"before = true\ndata = \"change\"\n":                "",
+		"where = \"team = 'Oilers'\"\n":                     "",
+		"where = \"note <> ''\"\n":                          "warn  stream picks: with binlog_row_image = NOBLOB a change of draft.picks may lack note, which where or text needs: ",
+		"data = \"text\"\ntext = \"{{.note}} {{.team}}\"\n": "may lack note, which",
 	} {
 		code, out, stderr := command(t, "check", "--config", writeConfig(t, configFor(s, "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\n"+config)))
 		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "warn  stream picks") != (want != "") {
 			t.Errorf("%s: exit %d\n%s%s", config, code, out, stderr)
 		}
 	}
+}
+
+// TestCheckWarnsOfImages: what check warns of is what then happens, and nothing
+// else is, for each row image that the servers know.
+func TestCheckWarnsOfImages(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		exec(t, s, "ALTER TABLE draft.picks ADD note TEXT")
+		for _, image := range []string{"FULL", "NOBLOB", "MINIMAL"} {
+			exec(t, s, "SET GLOBAL binlog_row_image = '"+image+"'", "SET SESSION binlog_row_image = '"+image+"'",
+				"REPLACE INTO draft.picks (id, round, team, player, note) VALUES (1, 1, 'Oilers', 'p0', 'n')")
+			for where, lacks := range map[string]bool{
+				"team = 'Oilers'": image == "MINIMAL", "note = 'n'": image != "FULL", "id > 0": image == "MINIMAL",
+			} {
+				file := writeConfig(t, configFor(s, "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\nwhere = \""+where+"\"\n"))
+				if _, out, _ := command(t, "check", "--config", file); strings.Contains(out, "warn  stream picks: with binlog_row_image = "+image) != lacks {
+					t.Errorf("%s, %s:\n%s", image, where, out)
+				}
+				i := launchFile(t, file).ready(t)
+				c := subscribe(t, i.url+"/events/picks", "").begun(t)
+				exec(t, s, "UPDATE draft.picks SET round = round + 1")
+				if got := c.wait(t, 1)[0]; (got.event == "reset") != lacks {
+					t.Errorf("%s, %s: %+v", image, where, got)
+				}
+				i.stop()
+			}
+		}
+	})
 }

@@ -44,7 +44,7 @@ func (x *explaining) many(ctx context.Context, since time.Time) error {
 // fileOf finds the beginning of the newest binlog file that was begun before
 // since: its lineage says when. whole is false where there is none.
 func (x *explaining) fileOf(ctx context.Context, now cdc.Position, since time.Time) (from cdc.Position, whole bool, err error) {
-	files, err := x.files(ctx)
+	files, err := x.src.Files(ctx)
 	if err != nil {
 		return from, false, err
 	}
@@ -67,30 +67,6 @@ func (x *explaining) fileOf(ctx context.Context, now cdc.Position, since time.Ti
 		}
 	}
 	return from, false, nil
-}
-
-// files lists the binlog files, oldest first.
-func (x *explaining) files(ctx context.Context) ([]string, error) {
-	c, err := x.src.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	defer c.Quit()
-	r, err := c.Execute("SHOW BINARY LOGS")
-	if err != nil {
-		return nil, fmt.Errorf("list the binlog files: %w", err)
-	}
-	defer r.Close()
-	var files []string
-	for i := range r.RowNumber() {
-		file, err := r.GetString(i, 0)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, strings.Clone(file))
-	}
-	return files, nil
 }
 
 // tally is what a stream made of many changes.

@@ -1,0 +1,122 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/client"
+)
+
+// Tables is what a server says about the tables that a config names.
+type Tables struct {
+	RowImage string // binlog_row_image
+	Matches  []TableMatch
+}
+
+// TableMatch is what the server has for one name.
+type TableMatch struct {
+	Defs []*TableDef // one, or any number for a pattern; none: it has no such table
+
+	// Where it has no table of that very name:
+	View    bool     // there is a view of that name
+	Tables  []string // all tables and views of the database
+	Schemas []string // all databases, where there is none of that name, or an empty one
+}
+
+// Tables looks for names as the config has them: schema.table, where * stands
+// for any characters. It sees what the account may SELECT from.
+func (s *Source) Tables(ctx context.Context, names ...string) (*Tables, error) {
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer quit(c)
+	found, err := tablesOf(c, s.identify(c), names)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return found, err
+}
+
+func tablesOf(c *client.Conn, flavor Flavor, names []string) (*Tables, error) {
+	rows, err := textRows(c, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'")
+	if err != nil {
+		return nil, fmt.Errorf("ask for binlog_row_image: %w", explain(unwrapTrace(err)))
+	}
+	found := &Tables{}
+	if len(rows) > 0 {
+		found.RowImage = rows[0][1]
+	}
+	known := map[string]TableMatch{} // many streams may publish one table
+	for _, name := range names {
+		m, ok := known[name]
+		if !ok {
+			if m, err = matchOf(c, flavor, name); err != nil {
+				return nil, err
+			}
+			known[name] = m
+		}
+		found.Matches = append(found.Matches, m)
+	}
+	return found, nil
+}
+
+func matchOf(c *client.Conn, flavor Flavor, name string) (m TableMatch, err error) {
+	schema, table, _ := strings.Cut(name, ".")
+	if strings.Contains(name, "*") {
+		m.Defs, err = LoadTableDefs(c, flavor, schema, table)
+		return m, err
+	}
+	def, err := LoadTableDef(c, flavor, schema, table)
+	switch {
+	case err == nil && def.Schema == schema && def.Name == table:
+		m.Defs = []*TableDef{def}
+		return m, nil
+	case err == nil, errors.Is(err, ErrNoTable): // the server may take a name in another case for the same
+		return m, m.lookAround(c, schema, table)
+	}
+	return m, err
+}
+
+// lookAround fills in what is there instead of a table.
+func (m *TableMatch) lookAround(c *client.Conn, schema, table string) error {
+	r, err := c.Execute("SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?", schema)
+	if err != nil {
+		return fmt.Errorf("list the tables of %s: %w", schema, explain(unwrapTrace(err)))
+	}
+	defer r.Close()
+	for i := range r.RowNumber() {
+		name, _ := r.GetString(i, 0)
+		kind, _ := r.GetString(i, 1)
+		m.View = m.View || name == table && strings.Contains(kind, "VIEW")
+		m.Tables = append(m.Tables, strings.Clone(name))
+	}
+	if len(m.Tables) > 0 {
+		return nil
+	}
+	rows, err := textRows(c, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")
+	if err != nil {
+		return fmt.Errorf("list the databases: %w", explain(unwrapTrace(err)))
+	}
+	for _, row := range rows {
+		m.Schemas = append(m.Schemas, row[0])
+	}
+	return nil
+}
+
+// Files lists the names of the binlog files that the server holds, oldest first.
+func (s *Source) Files(ctx context.Context) ([]string, error) {
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer quit(c)
+	files, err := filesOf(c)
+	var names []string
+	for _, f := range files {
+		names = append(names, f.name)
+	}
+	return names, err
+}
