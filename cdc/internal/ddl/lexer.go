@@ -1,0 +1,136 @@
+package ddl
+
+import (
+	"bytes"
+	"strings"
+)
+
+type tokenKind uint8
+
+const (
+	tokenOther tokenKind = iota
+	tokenWord
+	tokenQuoted
+	tokenDot
+)
+
+type token struct {
+	kind tokenKind
+	text string
+}
+
+func (t token) isName() bool { return t.kind == tokenWord || t.kind == tokenQuoted }
+
+// lexer splits SQL as both servers do: comments are skipped, except for the text of
+// executable ones (/*! … */ and /*M! … */).
+type lexer struct {
+	rest []byte
+	mode Mode
+}
+
+func (l *lexer) next() (token, bool) {
+	for {
+		l.rest = bytes.TrimLeft(l.rest, " \t\r\n\f\v")
+		if len(l.rest) == 0 {
+			return token{}, false
+		}
+		c := l.rest[0]
+		switch {
+		case bytes.HasPrefix(l.rest, []byte("/*")):
+			l.blockComment()
+			continue
+		case c == '#' || startsDashComment(l.rest):
+			_, l.rest, _ = bytes.Cut(l.rest, []byte("\n"))
+			continue
+		case c == '`':
+			return token{tokenQuoted, l.quoted(false)}, true
+		case c == '"':
+			// A name under ANSI_QUOTES. Otherwise a string, and the name of no table.
+			return token{tokenQuoted, l.quoted(!l.mode.has(ansiQuotes) && !l.mode.has(noBackslashEscapes))}, true
+		case c == '\'':
+			l.quoted(!l.mode.has(noBackslashEscapes))
+			return token{}, true
+		case c == '.':
+			l.rest = l.rest[1:]
+			return token{kind: tokenDot}, true
+		case isWordByte(c):
+			n := 1
+			for n < len(l.rest) && isWordByte(l.rest[n]) {
+				n++
+			}
+			t := token{tokenWord, string(l.rest[:n])}
+			l.rest = l.rest[n:]
+			return t, true
+		}
+		l.rest = l.rest[1:]
+		return token{}, true
+	}
+}
+
+// startsDashComment: two dashes, then a space, a control character or the end.
+func startsDashComment(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("--")) && (len(b) == 2 || b[2] <= ' ')
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c >= 0x80
+}
+
+func (l *lexer) blockComment() {
+	body := l.rest[2:]
+	for _, mark := range []string{"!", "M!"} {
+		if bytes.HasPrefix(body, []byte(mark)) {
+			l.rest = bytes.TrimLeft(body[len(mark):], "0123456789")
+			return
+		}
+	}
+	_, l.rest, _ = bytes.Cut(body, []byte("*/"))
+}
+
+func (l *lexer) quoted(backslash bool) string {
+	text, n, _ := Unquote(l.rest, backslash)
+	l.rest = l.rest[n:]
+	return text
+}
+
+// Unquote reads a quoted name or string at the start of b, whose first byte is the
+// quote. n is its length, quotes included; closed is false where b ends inside it.
+// backslash tells whether a backslash escapes the next character.
+func Unquote[T string | []byte](b T, backslash bool) (text string, n int, closed bool) {
+	var out strings.Builder
+	quote := b[0]
+	for i := 1; i < len(b); i++ {
+		c := b[i]
+		switch {
+		case c == '\\' && backslash && i+1 < len(b):
+			i++
+			c = unescape(b[i])
+		case c == quote:
+			if i+1 >= len(b) || b[i+1] != quote {
+				return out.String(), i + 1, true
+			}
+			i++
+		}
+		out.WriteByte(c)
+	}
+	return out.String(), len(b), false
+}
+
+// unescape is what a backslash followed by c means.
+func unescape(c byte) byte {
+	switch c {
+	case '0':
+		return 0
+	case 'b':
+		return '\b'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	case 'Z':
+		return 26
+	}
+	return c
+}
