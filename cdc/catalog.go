@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/replication"
+
+	"rowcast/cdc/internal/ddl"
 )
 
 // catalog knows tables as information_schema describes them, for servers that do
@@ -19,7 +21,7 @@ import (
 // of binlog is looked through for that once, for all readers.
 type catalog struct {
 	mu    sync.Mutex
-	known map[tableName]knownTable
+	known map[ddl.Name]knownTable
 	// [from, to) is the stretch whose statements are in seen, in binlog order.
 	from, to Position
 	seen     []seenStatement
@@ -34,7 +36,7 @@ type knownTable struct {
 }
 
 type seenStatement struct {
-	st *statement
+	st *ddl.Statement
 	at Position // of its group: rows of CREATE … SELECT are of the new table
 }
 
@@ -44,21 +46,21 @@ const maxSeen = 10_000
 
 // forget begins anew at a place: what lies between is not read by anybody.
 func (c *catalog) forget(at Position) {
-	c.known, c.seen, c.from, c.to = map[tableName]knownTable{}, nil, at, at
+	c.known, c.seen, c.from, c.to = map[ddl.Name]knownTable{}, nil, at, at
 }
 
 // strike forgets the tables that a statement named. Those that were read behind
 // it, before a replay came past, show what it did.
-func (c *catalog) strike(st *statement, at Position) {
+func (c *catalog) strike(st *ddl.Statement, at Position) {
 	for name, k := range c.known {
-		if at.Compare(k.since) >= 0 && st.touches(name.schema, name.table) {
+		if at.Compare(k.since) >= 0 && st.Touches(name.Schema, name.Table) {
 			delete(c.known, name)
 		}
 	}
 }
 
 // altered implements server: readers tell each statement that they pass.
-func (s *Source) altered(st *statement, at Position) {
+func (s *Source) altered(st *ddl.Statement, at Position) {
 	c := &s.catalog
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,13 +71,17 @@ func (s *Source) altered(st *statement, at Position) {
 // from where it began, so that nobody has to look through what it has passed.
 type following struct{ *Source }
 
-func (f following) altered(st *statement, at Position) {
+func (f following) altered(st *ddl.Statement, at Position) {
 	c := &f.catalog
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.strike(st, at)
 	if !c.from.IsZero() && at.Compare(c.to) >= 0 {
-		c.see([]seenStatement{{st, at}}, at)
+		if st.Alters {
+			c.see([]seenStatement{{st, at}}, at)
+		} else {
+			c.to = at
+		}
 	}
 }
 
@@ -107,7 +113,7 @@ func (s *Source) define(ctx context.Context, schema, table string, at Position, 
 	c := &s.catalog
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	name := tableName{schema, table}
+	name := ddl.Name{Schema: schema, Table: table}
 	k, ok := c.known[name]
 	if ok && (hint || !k.loose && c.covers(at, k.since)) {
 		return k.def, c.alteredSince(name, at, hint)
@@ -188,7 +194,7 @@ func (s *Source) remember(ctx context.Context, conn *client.Conn, at Position, w
 		if err != nil {
 			return fmt.Errorf("list the tables: %w", err)
 		}
-		name := tableName{strings.Clone(schema), strings.Clone(table)}
+		name := ddl.Name{Schema: strings.Clone(schema), Table: strings.Clone(table)}
 		if _, known := c.known[name]; known || !wants([]byte(schema), []byte(table)) {
 			continue
 		}
@@ -197,7 +203,7 @@ func (s *Source) remember(ctx context.Context, conn *client.Conn, at Position, w
 			continue // dropped just now, or its first event will have to wait
 		}
 		if err != nil {
-			return fmt.Errorf("read the columns of %s.%s: %w", name.schema, name.table, err)
+			return fmt.Errorf("read the columns of %s.%s: %w", name.Schema, name.Table, err)
 		}
 		c.known[name], last = k, k.since
 	}
@@ -213,14 +219,14 @@ func (c *catalog) covers(at, since Position) bool {
 }
 
 // alteredSince refuses an event that was logged before a statement that named its table.
-func (c *catalog) alteredSince(name tableName, at Position, hint bool) error {
+func (c *catalog) alteredSince(name ddl.Name, at Position, hint bool) error {
 	if hint {
 		return nil
 	}
 	for i := range c.seen {
-		if c.seen[i].at.Compare(at) > 0 && c.seen[i].st.touches(name.schema, name.table) {
+		if c.seen[i].at.Compare(at) > 0 && c.seen[i].st.Touches(name.Schema, name.Table) {
 			return fmt.Errorf("%w: %s.%s was altered at %s, and the event at %s before that does not say its columns' names; SET PERSIST binlog_row_metadata = FULL makes later ones say them (MariaDB: SET GLOBAL and the configuration file)",
-				ErrSchema, name.schema, name.table, c.seen[i].at, at)
+				ErrSchema, name.Schema, name.Table, c.seen[i].at, at)
 		}
 	}
 	return nil
@@ -271,11 +277,11 @@ func (s *Source) statements(ctx context.Context, from, to Position) (list []seen
 		if err != nil {
 			return err
 		}
-		if _, ok := q.transactionControl(); ok {
+		if _, ok := ddl.TransactionControl(q.text); ok {
 			return nil
 		}
-		st := parseStatement(q.schema, q.text)
-		if st.alters {
+		st := ddl.Parse(q.schema, q.text, ddl.Mode{SQL: q.sqlMode})
+		if st.Alters {
 			list = append(list, seenStatement{st, start})
 		}
 		return nil

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
+
+	"rowcast/cdc/internal/ddl"
 )
 
 // query takes what is logged as a statement: transaction control, DDL, and DML of
@@ -27,7 +30,7 @@ func (r *reader) query(ctx context.Context, e *event) error {
 }
 
 func (r *reader) statement(ctx context.Context, e *event, q query) error {
-	verb, ok := q.transactionControl()
+	verb, ok := ddl.TransactionControl(q.text)
 	if !ok {
 		return r.ddl(ctx, e, q)
 	}
@@ -59,11 +62,11 @@ func savepointName(b []byte) string { return string(bytes.Trim(bytes.TrimSpace(b
 // ddl handles what is no transaction control: DDL, and DML that was logged as a
 // statement, by a session's own binlog_format.
 func (r *reader) ddl(ctx context.Context, e *event, q query) error {
-	st := parseStatement(q.schema, q.text)
+	st := ddl.Parse(q.schema, q.text, ddl.Mode{SQL: q.sqlMode, Fold: r.foldNames})
 	if r.direct == nil {
-		r.lose(st, q)
+		r.lose(st)
 	}
-	if st.opens {
+	if st.OpensTransaction {
 		r.group.inTx = true
 		return nil
 	}
@@ -73,42 +76,26 @@ func (r *reader) ddl(ctx context.Context, e *event, q query) error {
 	return r.finish(ctx, e)
 }
 
-func (r *reader) lose(st *statement, q query) {
-	if st.alters {
+func (r *reader) lose(st *ddl.Statement) {
+	if st.Alters || st.AltersIndexes {
 		clear(r.maps) // a table may be another one from here on
 		r.server.altered(st, r.group.start)
 	}
-	if !st.loses {
+	if !st.UnloggedRows {
 		return
 	}
 	did := "changed rows without logging them one by one"
-	if st.is("DROP") || st.is("RENAME") || st.is("CREATE") {
+	switch verb, _, _ := strings.Cut(st.Verb, " "); verb {
+	case "DROP", "RENAME", "CREATE":
 		did = "took a table away, or put another in its place"
 	}
-	what := fmt.Sprintf("%s at %s %s", verbOf(st), r.group.start, did)
-	if st.schema != "" || st.hides {
-		r.group.notices = append(r.group.notices, Notice{Schema: st.schema, Message: what})
+	what := fmt.Sprintf("%s at %s %s", st.Verb, r.group.start, did)
+	if st.Dropped != "" || st.AnyTable {
+		r.group.notices = append(r.group.notices, Notice{Schema: st.Dropped, Message: what})
 	}
-	seen := map[tableName]bool{}
-	for _, t := range st.tables {
-		if !seen[t] && r.h.Wants([]byte(t.schema), []byte(t.table)) {
-			seen[t] = true
-			r.group.notices = append(r.group.notices, Notice{Schema: t.schema, Table: t.table,
-				Message: fmt.Sprintf("%s: %s.%s", what, t.schema, t.table)})
+	for _, n := range st.Names {
+		if r.h.Wants([]byte(n.Schema), []byte(n.Table)) {
+			r.group.notices = append(r.group.notices, Notice{Schema: n.Schema, Table: n.Table, Message: what})
 		}
 	}
-}
-
-func verbOf(st *statement) string {
-	if len(st.words) > 1 {
-		switch st.words[1] {
-		case "TABLE", "TABLES", "DATABASE", "SCHEMA":
-			return st.words[0] + " " + st.words[1]
-		}
-	}
-	switch st.words[0] {
-	case "ALTER", "CREATE", "RENAME", "TRUNCATE", "IMPORT":
-		return st.words[0]
-	}
-	return "a statement-format " + st.words[0]
 }

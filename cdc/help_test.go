@@ -74,32 +74,3 @@ func listed(t *testing.T, s *throwaway.Server, file string) map[string]string {
 	}
 	return list
 }
-
-// wantNames and wantFlags read what TestStatements expects: flags, then names.
-func wantNames(want string) (names []tableName) {
-	for _, w := range splitWant(want) {
-		schema, table, ok := strings.Cut(w, ".")
-		if !ok {
-			schema, table = "d", w
-		}
-		names = append(names, tableName{schema, table})
-	}
-	return names
-}
-
-func wantFlags(want string) (flags string) {
-	for _, f := range []string{"loses ", "hides ", "alters ", "opens "} {
-		if strings.HasPrefix(want[len(flags):], f) {
-			flags += f
-		}
-	}
-	return flags
-}
-
-func splitWant(want string) []string {
-	rest := strings.TrimPrefix(want, wantFlags(want))
-	if strings.Contains(rest, "a b.") {
-		return []string{rest}
-	}
-	return strings.Fields(rest)
-}

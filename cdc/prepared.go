@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/go-mysql-org/go-mysql/replication"
+
+	"rowcast/cdc/internal/ddl"
 )
 
 // prepares knows the XA transactions of files that were looked through to their
@@ -95,7 +97,7 @@ func (s *Source) xaIn(ctx context.Context, from, to Position) (xaStates, error) 
 			return err
 		case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
 			q, err := parseQuery(e)
-			verb, _ := q.transactionControl()
+			verb, _ := ddl.TransactionControl(q.text)
 			rest := q.text[len(verb):]
 			switch verb {
 			case "SAVEPOINT":

@@ -7,7 +7,8 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
-	"rowcast/cdc/internal/ddl"
+	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/wire"
 )
 
 // query is a QUERY event's content.
@@ -40,8 +41,8 @@ func parseQuery(e *event) (q query, err error) {
 	q.text = bytes.TrimSpace(q.text)
 	var collation uint64
 	q.sqlMode, collation = statusVars(body[fixed:at])
-	if cs := charsetOf(collation); cs != nil && cs.kind != csUTF8 {
-		q.text = cs.appendUTF8(nil, q.text)
+	if cs := charset.Of(collation); cs != nil && !cs.IsUTF8() && !cs.IsBinary() {
+		q.text = cs.AppendUTF8(nil, q.text)
 	}
 	return q, nil
 }
@@ -50,25 +51,24 @@ func parseQuery(e *event) (q query, err error) {
 // where the event does not say. Both servers write these variables before all others.
 func statusVars(b []byte) (sqlMode, collation uint64) {
 	const (
-		flags, mode, autoIncrement, charset, catalog = 0, 1, 3, 4, 6
+		flags, mode, autoIncrement, charsets, catalog = 0, 1, 3, 4, 6
 	)
-	c := cursor{b: b}
-	for c.failed("status variables") == nil && c.at < len(b) {
-		switch c.uint(1) {
+	c := wire.Cursor{B: b}
+	for c.Left() > 0 {
+		switch c.Uint(1) {
 		case flags:
-			c.skip(4)
+			c.Skip(4)
 		case mode:
-			sqlMode = c.uint(8)
+			sqlMode = c.Uint(8)
 		case autoIncrement:
-			c.skip(4)
-		case charset:
-			return sqlMode, c.uint(2) // character_set_client
+			c.Skip(4)
+		case charsets:
+			return sqlMode, c.Uint(2) // character_set_client
 		case catalog:
-			c.skip(int(c.uint(1)))
+			c.Skip(int(c.Uint(1)))
 		default:
 			return sqlMode, collation
 		}
 	}
 	return sqlMode, collation
 }
-

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/replication"
+
+	"rowcast/cdc/internal/ddl"
 )
 
 // server is what a reader asks for beside the events: the Source, or a test's own.
@@ -23,7 +25,7 @@ type server interface {
 	// prepared finds what the binlog says last, before a place, of an XA transaction.
 	prepared(ctx context.Context, xid string, before Position) (xaState, error)
 	// altered is told of each statement that altered a table, and of its group.
-	altered(st *statement, at Position)
+	altered(st *ddl.Statement, at Position)
 }
 
 // reader turns the events of one binlog into committed changes. It does no I/O
@@ -33,6 +35,8 @@ type reader struct {
 	h      Handler
 	server server
 	flavor Flavor
+	// foldNames: statements name tables in any case, and everything else in lower case.
+	foldNames bool
 
 	committed time.Time // when the newest group was, by the server's clock
 	cur       Position  // everything up to here was handed over

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"rowcast/cdc/internal/ddl"
 	"rowcast/internal/throwaway"
 )
 
@@ -25,8 +26,8 @@ type offline struct{}
 func (offline) define(context.Context, string, string, Position, bool) (*TableDef, error) {
 	return nil, nil
 }
-func (offline) same(t *Table) *Table         { return t }
-func (offline) altered(*statement, Position) {}
+func (offline) same(t *Table) *Table             { return t }
+func (offline) altered(*ddl.Statement, Position) {}
 func (offline) prepared(context.Context, string, Position) (xaState, error) {
 	return xaState{}, ErrPurged
 }

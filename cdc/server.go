@@ -211,6 +211,21 @@ func clockOf(c *client.Conn) (time.Duration, error) {
 	return time.Duration(seconds*1e9 - float64(time.Now().UnixNano())).Round(time.Millisecond), nil
 }
 
+// foldsNames tells whether the server takes Picks and picks for one table. Statements
+// are then logged as they were typed, and everything else in lower case.
+func foldsNames(c *client.Conn) (bool, error) {
+	r, err := c.Execute("SELECT @@global.lower_case_table_names")
+	if err != nil {
+		return false, fmt.Errorf("ask for lower_case_table_names: %w", explain(unwrapTrace(err)))
+	}
+	defer r.Close()
+	mode, err := r.GetInt(0, 0)
+	if err != nil {
+		return false, fmt.Errorf("ask for lower_case_table_names: %w", err)
+	}
+	return mode != 0, nil
+}
+
 // filesOf lists the binlog files that the server holds, oldest first.
 func filesOf(c *client.Conn) ([]binlogFile, error) {
 	r, err := c.Execute("SHOW BINARY LOGS")

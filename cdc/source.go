@@ -16,6 +16,8 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/google/uuid"
+
+	"rowcast/cdc/internal/ddl"
 )
 
 // Config says which database to read and how to reach it.
@@ -60,7 +62,7 @@ func New(cfg Config) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString(), patience: readTimeout}
-	s.catalog.known = map[tableName]knownTable{}
+	s.catalog.known = map[ddl.Name]knownTable{}
 	s.prepares = prepares{searching: make(chan struct{}, 1), files: map[string]xaStates{}}
 	return s, nil
 }
@@ -184,6 +186,9 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 func (s *Source) approach(c *client.Conn, r *reader, live bool) (*lag, error) {
 	end, err := endOf(c)
 	if err != nil {
+		return nil, err
+	}
+	if r.foldNames, err = foldsNames(c); err != nil {
 		return nil, err
 	}
 	behind := &lag{target: end}

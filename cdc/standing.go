@@ -5,22 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"rowcast/cdc/internal/sqlname"
 	"slices"
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/internal/ddl"
+	"rowcast/cdc/internal/sqlname"
 )
 
 // standing reads a table's definition and the place in the binlog that it is of.
 // An open transaction that has used the table keeps ALTER away from it: without
 // that, a statement could be logged between the two, or be logged already and not
 // yet be seen, and columns would be given each other's names.
-func (s *Source) standing(c *client.Conn, name tableName) (k knownTable, err error) {
+func (s *Source) standing(c *client.Conn, name ddl.Name) (k knownTable, err error) {
 	for _, q := range []string{
 		fmt.Sprintf("SET SESSION lock_wait_timeout = %d, wait_timeout = %d", tableWait, connWait),
 		"START TRANSACTION READ ONLY",
-		"SELECT 1 FROM " + sqlname.Quote(name.schema) + "." + sqlname.Quote(name.table) + " LIMIT 0",
+		"SELECT 1 FROM " + sqlname.Quote(name.Schema) + "." + sqlname.Quote(name.Table) + " LIMIT 0",
 	} {
 		r, err := c.Execute(q)
 		if err != nil {
@@ -28,7 +30,7 @@ func (s *Source) standing(c *client.Conn, name tableName) (k knownTable, err err
 		}
 		r.Close()
 	}
-	if k.def, err = LoadTableDef(c, s.identify(c), name.schema, name.table); err != nil {
+	if k.def, err = LoadTableDef(c, s.identify(c), name.Schema, name.Table); err != nil {
 		return k, err
 	}
 	if k.since, err = endOf(c); err != nil {
@@ -53,7 +55,7 @@ var errBusy = errors.New("the table is locked, or about to be altered")
 // for as long as it takes. It reads the definition twice, with the time of another
 // wait between: it is of the second place if it did not change, nor does a
 // statement between the two name the table.
-func (s *Source) glimpse(ctx context.Context, c *client.Conn, name tableName) (k knownTable, err error) {
+func (s *Source) glimpse(ctx context.Context, c *client.Conn, name ddl.Name) (k knownTable, err error) {
 	flavor := s.identify(c)
 	first, err := bothOf(c, flavor, name)
 	if err != nil {
@@ -69,19 +71,19 @@ func (s *Source) glimpse(ctx context.Context, c *client.Conn, name tableName) (k
 	if err != nil {
 		return k, err
 	}
-	altered := slices.ContainsFunc(between, func(x seenStatement) bool { return x.st.touches(name.schema, name.table) })
+	altered := slices.ContainsFunc(between, func(x seenStatement) bool { return x.st.Touches(name.Schema, name.Table) })
 	if altered || !reflect.DeepEqual(first.def, k.def) {
-		return k, fmt.Errorf("%w: %s.%s is being altered", ErrSchema, name.schema, name.table)
+		return k, fmt.Errorf("%w: %s.%s is being altered", ErrSchema, name.Schema, name.Table)
 	}
 	return k, nil
 }
 
 // bothOf reads where the binlog ends and a definition, whatever happens meanwhile.
-func bothOf(c *client.Conn, flavor Flavor, name tableName) (k knownTable, err error) {
+func bothOf(c *client.Conn, flavor Flavor, name ddl.Name) (k knownTable, err error) {
 	if k.since, err = endOf(c); err != nil {
 		return k, err
 	}
-	k.def, err = LoadTableDef(c, flavor, name.schema, name.table)
+	k.def, err = LoadTableDef(c, flavor, name.Schema, name.Table)
 	return k, err
 }
 

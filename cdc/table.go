@@ -2,13 +2,15 @@ package cdc
 
 import (
 	"reflect"
-	"rowcast/cdc/internal/charset"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/ddl"
 )
 
 // Flavor is the kind of server that wrote a binlog.
@@ -78,7 +80,7 @@ func newTable(t *Table) *Table {
 // otherwise who keeps something for each Table would keep it for each reading.
 type sameTables struct {
 	mu     sync.Mutex
-	newest map[tableName]*Table
+	newest map[ddl.Name]*Table
 }
 
 // maxSame bounds the names: tables with ever new ones may come and go.
@@ -88,12 +90,12 @@ const maxSame = 4096
 func (s *sameTables) of(t *Table) *Table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	name := tableName{t.Schema, t.Name}
+	name := ddl.Name{Schema: t.Schema, Table: t.Name}
 	if old := s.newest[name]; old != nil && slices.Equal(old.Key, t.Key) && reflect.DeepEqual(old.Columns, t.Columns) {
 		return old
 	}
 	if s.newest == nil || len(s.newest) >= maxSame {
-		s.newest = map[tableName]*Table{}
+		s.newest = map[ddl.Name]*Table{}
 	}
 	s.newest[name] = t
 	return t

@@ -68,7 +68,11 @@ func (b *binaries) baseArgv(dataDir string) []string {
 // makeDataDir copies the template of this server version, or makes a data
 // directory and a template of it.
 func (s *Server) makeDataDir(ctx context.Context) error {
-	template := filepath.Join(cacheDir(), fmt.Sprintf("template-%s-%s-%d", s.bin.flavor, s.bin.version, templateFormat))
+	name := fmt.Sprintf("template-%s-%s-%d", s.bin.flavor, s.bin.version, templateFormat)
+	for _, arg := range s.lastingArgs() {
+		name += "-" + strings.Trim(arg, "-")
+	}
+	template := filepath.Join(cacheDir(), name)
 	if _, err := os.Stat(template); err == nil {
 		s.logf("copying %s", template)
 		if err := copyTree(ctx, s.DataDir(), template, false); err != nil {
@@ -92,8 +96,20 @@ func (s *Server) makeDataDir(ctx context.Context) error {
 // initArgs make that quick: a data directory that a crash spoils is made anew.
 var initArgs = []string{"--skip-log-bin", "--loose-innodb-flush-method=nosync", "--loose-skip-innodb-doublewrite"}
 
+// lastingArgs are options that MySQL takes when a data directory is made, and wants
+// to find unchanged at each start.
+func (s *Server) lastingArgs() (args []string) {
+	for _, arg := range s.opts.Args {
+		if strings.HasPrefix(arg, "--lower-case-table-names=") {
+			args = append(args, arg)
+		}
+	}
+	return args
+}
+
 func (s *Server) initDataDir(ctx context.Context) error {
 	base := append(s.bin.baseArgv(s.DataDir()), initArgs...)
+	base = append(base, s.lastingArgs()...)
 	if s.bin.flavor == MySQL {
 		argv := append(base, "--initialize-insecure")
 		if err := s.run(ctx, argv); err != nil {
