@@ -87,6 +87,9 @@ func read(schema string, sql []byte, mode Mode) (words words, names []Name) {
 					break
 				}
 				words = append(words, word)
+				if isNumber(t.text) {
+					break
+				}
 			}
 			if last.kind == tokenDot && qualifier.isName() {
 				add(Name{mode.fold(qualifier.text), mode.fold(t.text)})
@@ -97,6 +100,11 @@ func read(schema string, sql []byte, mode Mode) (words words, names []Name) {
 		}
 		last = t
 	}
+}
+
+// isNumber: a name of digits alone needs quotes.
+func isNumber(word string) bool {
+	return strings.IndexFunc(word, func(r rune) bool { return r < '0' || r > '9' }) < 0
 }
 
 func (m Mode) fold(name string) string {
