@@ -68,7 +68,9 @@ func BenchmarkBindings(b *testing.B) {
 					delivered = 0
 					set.Render(c, func(_ int, _ cdc.Op, _ string, _, key []byte, tag any, err error) {
 						for _, bd := range byKey[string(key)] {
-							if bd.Match(tag) {
+							ok, err := bd.Match(tag)
+							must(b, err)
+							if ok {
 								delivered++
 							}
 						}
@@ -91,7 +93,7 @@ func BenchmarkResidual(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			set.Render(c, func(_ int, op cdc.Op, _ string, _, _ []byte, tag any, _ error) {
-				if bd.Match(tag) != (op == cdc.Update) {
+				if ok, err := bd.Match(tag); err != nil || ok != (op == cdc.Update) {
 					b.Fatal("wrong")
 				}
 			})

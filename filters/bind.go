@@ -153,25 +153,27 @@ func (b *Binding) Key() string { return b.key }
 // ID is equal for equal subscriptions.
 func (b *Binding) ID() string { return b.id }
 
-// Match tells whether a frame with the tag that Render gave it is for this
-// binding. See Check.
-func (b *Binding) Match(tag any) bool {
-	ok, err := b.Check(tag)
-	return ok && err == nil
-}
-
 var errForeignTag = errors.New("the frame was rendered by another config")
 
 // evaluators are for bindings, of which there may be many more than are judged
 // at a time.
 var evaluators = sync.Pool{New: func() any { return new(evaluator) }}
 
-// Check is Match, and says when a row could not be judged: when the SELECT
-// would fail too, as by a number out of range.
-func (b *Binding) Check(tag any) (bool, error) {
+// Match reports whether a frame with the tag that Render gave it is for this
+// binding. An error, a *Fault, means that the row can't be judged: the value does
+// not fit a column any more, or the clause can't be computed for the row.
+func (b *Binding) Match(tag any) (bool, error) {
 	if tag == nil {
 		return true, nil
 	}
+	ok, err := b.match(tag)
+	if err != nil {
+		return false, b.rule.unjudged(err)
+	}
+	return ok, nil
+}
+
+func (b *Binding) match(tag any) (bool, error) {
 	t, ok := tag.(*frameTag)
 	if !ok || t.pred.where != b.rule.where && t.pred.where.source != b.rule.where.source {
 		return false, errForeignTag

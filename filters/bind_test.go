@@ -12,10 +12,17 @@ import (
 	"rowcast/internal/throwaway"
 )
 
-// received is what a subscription gets of rendered frames.
+// received is what a subscription gets of rendered frames. One that it can't
+// judge has the error.
 func received(b *Binding, frames []frame) (got []frame) {
 	for _, f := range frames {
-		if f.err != nil || (b.Key() == "" || f.key == "" || f.key == b.Key()) && b.Match(f.tag) {
+		ok := f.err != nil
+		if !ok && (b.Key() == "" || f.key == "" || f.key == b.Key()) {
+			if ok, f.err = b.Match(f.tag); f.err != nil {
+				ok, f.data = true, ""
+			}
+		}
+		if ok {
 			got = append(got, f)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // Emit takes what one change is to one stream. data is the payload as it goes
 // behind "data:", line breaks included, valid until Emit returns; event is "" for
 // none. A frame is for a subscription whose binding has this key, if it has one,
-// and whose Match(tag) is true; an empty key, valid as long as data, and tag nil
+// and whose Match gives true for the tag; an empty key, valid as long as data, and tag nil
 // are for all. err says that the change can't be rendered for this stream, which
 // must be told of the loss.
 type Emit = func(stream int, op cdc.Op, event string, data, key []byte, tag any, err error)
@@ -77,11 +77,11 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		}
 		row, err := sc.eval.load(side, p.pred, im)
 		if err != nil {
-			return p.unjudged(err)
+			return p.rule.unjudged(err)
 		}
 		v, err := sc.eval.test(p.pred.static, row)
 		if err != nil {
-			return p.unjudged(err)
+			return p.rule.unjudged(err)
 		}
 		if v == isTrue {
 			rows[side] = row
@@ -99,8 +99,8 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 	return sc.send(p, c, Become(rows[before] != nil, rows[after] != nil), nil, nil, emit)
 }
 
-func (p *plan) unjudged(err error) error {
-	return &Fault{p.rule.String() + ": where can't be judged for a change", err}
+func (r *rule) unjudged(err error) error {
+	return &Fault{r.String() + ": where can't be judged for a change", err}
 }
 
 // Become is what a change is to who sees only rows that match; 0: nothing.

@@ -21,6 +21,7 @@ type cursor struct {
 	active bool         // frames behind pos have begun to come
 	lagged bool         // it fell out of history while connected
 	big    []byte       // a block that follows what next has returned, see bigBlock
+	reset  cdc.Position // the group of the binlog that last had a frame that could not be judged
 }
 
 var (
@@ -97,7 +98,15 @@ func (c *cursor) take(buf []byte, f *frame.Frame, fresh bool) ([]byte, error) {
 		return buf, nil
 	}
 	c.pos, c.active = f.Pos, true
-	if !c.sub.Wants(f) {
+	switch wanted, err := c.sub.Wants(f); {
+	case err != nil:
+		group := f.Pos.Group()
+		if c.reset == group {
+			return buf, nil
+		}
+		c.reset = group
+		f = c.sub.Catalog().Unjudged(f, err)
+	case !wanted:
 		return buf, nil
 	}
 	c.sent = f.Pos

@@ -18,7 +18,7 @@ import (
 // between waits for that.
 func TestGroupBegunAgain(t *testing.T) {
 	var got []string
-	e := frame.NewEncoder(frame.NewCatalog(fakeRenderer{tables: []string{"picks"}}), slog.New(slog.DiscardHandler), frame.Output{Frame: func(f *frame.Frame) error {
+	e := frame.NewEncoder(frame.NewCatalog(fakeRenderer{tables: []string{"picks"}}, nil), frame.Output{Frame: func(f *frame.Frame) error {
 		m, _ := frame.Parse(f.Block)
 		if f.Kind == frame.Reset {
 			got = append(got, "reset "+m.ID)
@@ -32,7 +32,7 @@ func TestGroupBegunAgain(t *testing.T) {
 		return e.Change(&cdc.Change{Pos: change(start, n, 0), Op: cdc.Insert, Table: &cdc.Table{Schema: "db", Name: "picks\x00" + value}})
 	}
 	err := errors.Join(e.Begin(start), put(0, "a"), put(1, "!no"))
-	e.Swap(frame.NewCatalog(fakeRenderer{tables: []string{"picks"}, prefix: "new "}))
+	e.Swap(frame.NewCatalog(fakeRenderer{tables: []string{"picks"}, prefix: "new "}, nil))
 	err = errors.Join(err, e.Checkpoint(start, time.Time{}), e.Begin(start), put(2, "b"), e.Checkpoint(end, time.Time{}),
 		e.Begin(end), e.Change(&cdc.Change{Pos: change(end, 0, 0), Op: cdc.Insert, Table: &cdc.Table{Schema: "db", Name: "picks\x00c"}}))
 	if err != nil {
@@ -48,7 +48,7 @@ func TestGroupBegunAgain(t *testing.T) {
 func TestResetsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		e := frame.NewEncoder(frame.NewCatalog(fakeRenderer{tables: []string{"picks", "teams"}}), slog.New(slog.NewTextHandler(&log, nil)), frame.Output{Frame: func(*frame.Frame) error { return nil }})
+		e := frame.NewEncoder(frame.NewCatalog(fakeRenderer{tables: []string{"picks", "teams"}}, slog.New(slog.NewTextHandler(&log, nil))), frame.Output{Frame: func(*frame.Frame) error { return nil }})
 		next := 4
 		fails := func(table string) {
 			pos := at(1, next, fakeLineage)

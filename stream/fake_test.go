@@ -362,17 +362,28 @@ func (r fakeRenderer) Render(c *cdc.Change, emit frame.Emit) {
 	emit(i, c.Op, event, []byte(r.prefix+data), []byte(key), tag, nil)
 }
 
+// fakeBinding can't judge values that end in "?" and its min.
 type fakeBinding struct{ team, min string }
 
-func (b fakeBinding) Key() string        { return b.team }
-func (b fakeBinding) Match(tag any) bool { return tag.(string) >= b.team+":"+b.min }
-func (b fakeBinding) ID() string         { return b.team + "/" + b.min }
+type fault struct{ error }
+
+func (f fault) Public() string { return "a change can't be judged" }
+
+func (b fakeBinding) Key() string { return b.team }
+func (b fakeBinding) ID() string  { return b.team + "/" + b.min }
+
+func (b fakeBinding) Match(tag any) (bool, error) {
+	if strings.HasSuffix(tag.(string), "?"+b.min) {
+		return false, fault{errors.New("a secret can't be compared with min " + b.min)}
+	}
+	return tag.(string) >= b.team+":"+b.min, nil
+}
 
 type sameBinding struct{ team string }
 
-func (b sameBinding) Key() string    { return "" }
-func (b sameBinding) Match(any) bool { return true }
-func (b sameBinding) ID() string     { return b.team }
+func (b sameBinding) Key() string             { return "" }
+func (b sameBinding) Match(any) (bool, error) { return true, nil }
+func (b sameBinding) ID() string              { return b.team }
 
 func (r fakeRenderer) Bind(i int, params map[string]string) (frame.Binding, error) {
 	if !strings.HasSuffix(r.tables[i], "?") {

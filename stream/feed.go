@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"rowcast/cdc"
@@ -26,9 +25,9 @@ type feed struct {
 	count   func(c *frame.Catalog, f *frame.Frame) // may be nil
 }
 
-func newFeed(c *frame.Catalog, limit int64, logger *slog.Logger) *feed {
+func newFeed(c *frame.Catalog, limit int64) *feed {
 	f := &feed{log: newLog(limit, c)}
-	f.Encoder = frame.NewEncoder(c, logger, frame.Output{Frame: f.add, Checkpoint: f.flush, Before: f.rest, Swapped: f.log.swap})
+	f.Encoder = frame.NewEncoder(c, frame.Output{Frame: f.add, Checkpoint: f.flush, Before: f.rest, Swapped: f.log.swap})
 	return f
 }
 

@@ -3,6 +3,7 @@ package stream
 import (
 	"slices"
 
+	"rowcast/cdc"
 	"rowcast/stream/frame"
 )
 
@@ -44,8 +45,9 @@ func cut(list []*socket, i int32) (_ []*socket, moved *socket) {
 
 // index finds the groups that a frame is for without asking each of them.
 type index struct {
-	byID    map[string]*group // by subscription id
-	streams []streamIndex
+	byID     map[string]*group // by subscription id
+	streams  []streamIndex
+	failures failures
 }
 
 // streamIndex lists the groups that have a stream: those whose binding names a
@@ -112,6 +114,7 @@ func (x *index) group(sub *frame.Subscription) *group {
 // remove takes out a group that has no clients left.
 func (x *index) remove(g *group) {
 	delete(x.byID, g.sub.ID())
+	x.failures.forget(g)
 	for i := range g.sub.Parts {
 		p := &g.sub.Parts[i]
 		list := x.list(p)
@@ -133,29 +136,35 @@ func (x *index) remove(g *group) {
 func (x *index) route(f *frame.Frame, dirty []*group) []*group {
 	s := &x.streams[f.Stream]
 	for _, t := range s.any {
-		dirty = t.note(f, dirty)
+		dirty = x.note(t, f, dirty)
 	}
 	if f.Key.None() { // a reset, or a frame that each has to judge
 		for _, list := range s.keyed {
 			for _, t := range list {
-				dirty = t.note(f, dirty)
+				dirty = x.note(t, f, dirty)
 			}
 		}
 		return dirty
 	}
 	if len(s.keyed) > 0 {
 		for _, t := range s.keyed[f.Key] {
-			dirty = t.note(f, dirty)
+			dirty = x.note(t, f, dirty)
 		}
 	}
 	return dirty
 }
 
-func (t seat) note(f *frame.Frame, dirty []*group) []*group {
-	if f.Tag != nil && !t.part.Matches(f) {
-		return dirty
-	}
+func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 	g := t.group
+	if f.Tag != nil {
+		ok, err := t.part.Matches(f)
+		if err != nil {
+			f = x.failures.take(g, f, err)
+		}
+		if f == nil || err == nil && !ok {
+			return dirty
+		}
+	}
 	n := len(g.pending)
 	if n > 0 && f.Pos.Compare(g.pending[n-1].Pos) == 0 {
 		return dirty // two streams of the group were reset at one place: once is enough
@@ -166,3 +175,29 @@ func (t seat) note(f *frame.Frame, dirty []*group) []*group {
 	g.pending = append(g.pending, f)
 	return dirty
 }
+
+// failures are the groups that were reset because their binding could not judge a
+// frame, all of one group of the binlog.
+type failures struct {
+	at    cdc.Position
+	told  map[*group]bool
+	reset *frame.Frame // the last one: it is the same for all groups
+}
+
+// take is what g gets in place of f; nil: g was reset already.
+func (x *failures) take(g *group, f *frame.Frame, err error) *frame.Frame {
+	if at := f.Pos.Group(); x.told == nil || at != x.at {
+		x.at, x.told = at, map[*group]bool{}
+	}
+	if x.told[g] {
+		return nil
+	}
+	x.told[g] = true
+	if x.reset == nil || x.reset.Pos != f.Pos || x.reset.Stream != f.Stream {
+		x.reset = g.sub.Catalog().Unjudged(f, err)
+	}
+	return x.reset
+}
+
+// forget drops a group that has no clients left, and with it its bindings.
+func (x *failures) forget(g *group) { delete(x.told, g) }

@@ -106,7 +106,7 @@ func (l *Log) headNow() cdc.Position {
 func (m *lanes) open(pos cdc.Position) *lane {
 	catalog, _ := m.server.live.log.current()
 	ctx, cancel := context.WithCancelCause(m.ctx)
-	l := &lane{feed: newFeed(catalog, m.window, m.server.logger), lanes: m, opened: time.Now(), from: pos, cancel: cancel, readers: map[*cursor]*reader{}}
+	l := &lane{feed: newFeed(catalog, m.window), lanes: m, opened: time.Now(), from: pos, cancel: cancel, readers: map[*cursor]*reader{}}
 	l.ctx, l.pace, l.reached = ctx, l.wait, l.check
 	l.losses = m.server.live.log.find(cdc.Position{}).losses
 	m.active = append(m.active, l)

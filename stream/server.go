@@ -53,7 +53,7 @@ func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*
 	}
 	s := &Server{config: cfg.withDefaults(), source: src, logger: logger, drain: make(chan struct{}),
 		idle: make(chan struct{}), rechecks: make(chan struct{}, 1)}
-	s.live = newFeed(frame.NewCatalog(r), s.config.History, logger)
+	s.live = newFeed(frame.NewCatalog(r, logger), s.config.History)
 	s.live.pace = s.livePace()
 	s.lanes = &lanes{laneOptions: newLaneOptions(s.config.History), server: s, max: s.config.MaxReplays}
 	s.metrics = newMetrics(s)
@@ -94,7 +94,7 @@ func (s *Server) Admin() http.Handler { return s.admin }
 // Swap puts a new config in force, at a group boundary: at once where none is
 // being read. Connections stay; those whose stream is gone get a reset and a close.
 func (s *Server) Swap(r frame.Renderer) {
-	c := frame.NewCatalog(r)
+	c := frame.NewCatalog(r, s.logger)
 	s.live.Encoder.Swap(c)
 	s.lanes.swap(c)
 }

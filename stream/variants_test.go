@@ -15,7 +15,7 @@ import (
 // another is two frames of one position. A client that reads with a cursor of its
 // own gets the second as well, wherever pieces of the log and of its reading end.
 func TestVariantsOfOneChange(t *testing.T) {
-	c := frame.NewCatalog(fakeRenderer{tables: []string{"picks?"}})
+	c := frame.NewCatalog(fakeRenderer{tables: []string{"picks?"}}, nil)
 	sub, err := c.Subscribe([]string{"picks"}, map[string]string{"team": "b"})
 	if err != nil {
 		t.Fatal(err)
@@ -62,12 +62,12 @@ func TestVariantsOfOneChange(t *testing.T) {
 // joined it at pos.
 func pastLane(t *testing.T, pos cdc.Position) (*lane, *cursor) {
 	t.Helper()
-	c := frame.NewCatalog(fakeRenderer{tables: []string{"picks"}})
+	c := frame.NewCatalog(fakeRenderer{tables: []string{"picks"}}, nil)
 	sub, err := c.Subscribe([]string{"picks"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lane{feed: newFeed(c, minHistory, nil), lanes: &lanes{laneOptions: laneOptions{window: 1000}}, readers: map[*cursor]*reader{}}
+	l := &lane{feed: newFeed(c, minHistory), lanes: &lanes{laneOptions: laneOptions{window: 1000}}, readers: map[*cursor]*reader{}}
 	l.log.publish(nil, at(1, 100, 1), time.Time{})
 	for i := range 20 {
 		pos := change(at(1, 200+i*100, 1), 0, 0)

@@ -140,7 +140,7 @@ func countAllocations(ctx context.Context, span binlogSpan) error {
 		runtime.ReadMemStats(&after)
 		return errEnd
 	}
-	err = src.Read(ctx, from, frame.NewEncoder(frame.NewCatalog(renderer.Of(set)), log, frame.Output{Frame: each, Checkpoint: checkpoint}))
+	err = src.Read(ctx, from, frame.NewEncoder(frame.NewCatalog(renderer.Of(set), log), frame.Output{Frame: each, Checkpoint: checkpoint}))
 	if !errors.Is(err, errEnd) {
 		return err
 	}

@@ -107,7 +107,7 @@ func (x *explaining) show(c *cdc.Change) {
 	to := became(c, clauses)
 	switch {
 	case err != nil:
-		fmt.Fprintf(x.out, "%s: reset, since it can't be rendered: %v\n", info.Name, err)
+		fmt.Fprintf(x.out, "%s: reset, since it can't be sent exactly: %v\n", info.Name, err)
 	case op == 0 && to == 0:
 		fmt.Fprintf(x.out, "%s: not sent, since where does not match\n", info.Name)
 	case op == 0:
@@ -168,9 +168,14 @@ func (x *explaining) verdict(c *cdc.Change) (op cdc.Op, data string, err error) 
 		if i != x.stream {
 			return
 		}
-		if failed != nil {
+		var wanted bool
+		if failed == nil {
+			wanted, failed = x.sub.Wants(&frame.Frame{Op: as, Stream: i, Key: frame.KeyOf(key), Tag: tag})
+		}
+		switch {
+		case failed != nil:
 			err = failed
-		} else if x.sub.Wants(&frame.Frame{Op: as, Stream: i, Key: frame.KeyOf(key), Tag: tag}) {
+		case wanted:
 			op, data = as, string(payload)
 		}
 	})

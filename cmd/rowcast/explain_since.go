@@ -127,6 +127,6 @@ func (t *tally) print(out io.Writer, info filters.Info) {
 		fmt.Fprintf(out, "    %d by %s\n", t.clauses[text], text)
 	}
 	if t.errs > 0 {
-		fmt.Fprintf(out, "  %d can't be rendered; the first %v\n", t.errs, t.err)
+		fmt.Fprintf(out, "  %d reset, since they can't be sent exactly; the first %v\n", t.errs, t.err)
 	}
 }

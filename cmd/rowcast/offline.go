@@ -42,7 +42,7 @@ func openOffline(c *console, conf *config, names []string, params map[string]str
 // pick subscribes, as a request does.
 func (o *offline) pick(names []string, params map[string]string) error {
 	var err error
-	o.sub, err = frame.NewCatalog(renderer.Of(o.set)).Subscribe(names, params)
+	o.sub, err = frame.NewCatalog(renderer.Of(o.set), o.log).Subscribe(names, params)
 	if r, ok := errors.AsType[*frame.RequestError](err); ok {
 		switch r.Kind {
 		case frame.NoStream:

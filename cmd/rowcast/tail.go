@@ -59,7 +59,7 @@ func (t *tailCmd) Run(c *console) error {
 	}
 	out := bufio.NewWriterSize(c.stdout, tailBuffer)
 	r := &tailing{o: o, out: out, after: after, until: until, json: t.Format == "json"}
-	r.Encoder = frame.NewEncoder(o.sub.Catalog(), o.log, frame.Output{Frame: r.frame, Checkpoint: r.checkpoint})
+	r.Encoder = frame.NewEncoder(o.sub.Catalog(), frame.Output{Frame: r.frame, Checkpoint: r.checkpoint})
 	// From the group's start, as a browser's replay: what can't be rendered before
 	// --after is told at the group's end, behind it.
 	err = o.src.Read(c.ctx, after.Group(), r)
@@ -81,6 +81,7 @@ type tailing struct {
 	out   *bufio.Writer
 	after cdc.Position // what is not behind it was printed before; zero: nothing was
 	until cdc.Position // zero: never
+	reset cdc.Position // the group that last had a frame that could not be judged
 	json  bool
 }
 
@@ -118,7 +119,15 @@ func (t *tailing) frame(f *frame.Frame) error {
 	case t.past(f.Pos):
 		return errDone
 	}
-	if !t.o.sub.Wants(f) {
+	switch wanted, err := t.o.sub.Wants(f); {
+	case err != nil:
+		group := f.Pos.Group()
+		if t.reset == group {
+			return nil
+		}
+		t.reset = group
+		f = t.Catalog().Unjudged(f, err)
+	case !wanted:
 		return nil
 	}
 	return t.print(f.Block)

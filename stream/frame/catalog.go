@@ -2,22 +2,25 @@ package frame
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
 	"rowcast/internal/nearest"
 )
 
-// Catalog is one config as clients see it. It is immutable.
+// Catalog is one config as clients see it. It is immutable, its log of resets apart.
 type Catalog struct {
 	Renderer
 	infos  []Info
 	byName map[string]int
+	resets resetLog
 }
 
-// NewCatalog makes the catalog of a compiled config.
-func NewCatalog(r Renderer) *Catalog {
-	c := &Catalog{Renderer: r, infos: r.Streams(), byName: map[string]int{}}
+// NewCatalog makes the catalog of a compiled config. Resets of its streams are
+// logged to log, which may be nil.
+func NewCatalog(r Renderer, log *slog.Logger) *Catalog {
+	c := &Catalog{Renderer: r, infos: r.Streams(), byName: map[string]int{}, resets: resetLog{log: log}}
 	for i, info := range c.infos {
 		c.byName[info.Name] = i
 	}

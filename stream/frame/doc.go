@@ -10,7 +10,8 @@
 // Frames come in binlog order. One change may yield several at one position,
 // for different streams or bindings; a subscriber wants at most one of them.
 // A change that can't be rendered becomes a reset of its stream, placed after
-// the group it belongs to. A config that is swapped in takes effect between two
+// the group it belongs to; one that a binding can't judge becomes a reset of that
+// subscription, in its own place. A config that is swapped in takes effect between two
 // groups: no group is rendered by two configs. Nothing that a database
 // contains, be it a name or a value, can inject a field into a block.
 //

@@ -1,9 +1,7 @@
 package frame
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -27,7 +25,6 @@ type Output struct {
 // one goroutine, except for Swap, which any may call.
 type Encoder struct {
 	out Output
-	log *slog.Logger // may be nil
 
 	mu      sync.Mutex // guards what Swap changes, at group boundaries only
 	catalog *Catalog
@@ -41,16 +38,14 @@ type Encoder struct {
 	ids    cdc.IDs
 	slab   []byte
 	frames []Frame
-	emit   Emit            // bound once, so that a change costs no closure
-	change *cdc.Change     // what emit is about
-	err    error           // of Output.Frame, within one Render
-	warned map[string]held // by stream
+	emit   Emit        // bound once, so that a change costs no closure
+	change *cdc.Change // what emit is about
+	err    error       // of Output.Frame, within one Render
 }
 
-// NewEncoder makes an encoder that begins with c. It logs resets to log, which
-// may be nil.
-func NewEncoder(c *Catalog, log *slog.Logger, out Output) *Encoder {
-	e := &Encoder{out: out, log: log, catalog: c, failed: map[int]error{}, resets: map[int]bool{}, warned: map[string]held{}}
+// NewEncoder makes an encoder that begins with c.
+func NewEncoder(c *Catalog, out Output) *Encoder {
+	e := &Encoder{out: out, catalog: c, failed: map[int]error{}, resets: map[int]bool{}}
 	e.emit = e.emitted
 	return e
 }
@@ -201,12 +196,7 @@ func (e *Encoder) resetFailed(at cdc.Position) error {
 	defer clear(e.failed)
 	for stream := range e.catalog.Len() {
 		if cause := e.failed[stream]; cause != nil {
-			message := cause.Error()
-			var fault interface{ Public() string }
-			if errors.As(cause, &fault) { // the whole text is for the operator alone
-				message = fault.Public()
-			}
-			if err := e.reset(stream, at, message, cause.Error()); err != nil {
+			if err := e.reset(stream, at, publicText(cause), cause.Error()); err != nil {
 				return err
 			}
 		}
@@ -221,7 +211,7 @@ func (e *Encoder) reset(stream int, at cdc.Position, message, cause string) erro
 	}
 	e.resets[stream] = true
 	name := e.catalog.Name(stream)
-	e.warn(name, cause)
+	e.catalog.resets.warn(name, e.begin, cause)
 	if message == "" {
 		message = fmt.Sprintf("the events of stream %s are not exact here", name)
 	}
@@ -235,29 +225,6 @@ func (e *Encoder) reset(stream int, at cdc.Position, message, cause string) erro
 	}
 	f := e.place()
 	f.Kind, f.Pos, f.Stream = Reset, at, stream
-	f.Block = AppendReset(nil, id, Schema(message+"; fetch the table again"), last)
+	f.Block = AppendReset(nil, id, Schema(message+refetch), last)
 	return e.out.Frame(f)
-}
-
-// held is when a stream's reset was last logged, and how many were not since.
-type held struct {
-	at    time.Time
-	since int
-}
-
-// warn logs a stream's resets, one a second at most: a table may fail for every row.
-func (e *Encoder) warn(stream, cause string) {
-	if e.log == nil {
-		return
-	}
-	h := e.warned[stream]
-	if h.since++; time.Since(h.at) >= time.Second {
-		args := []any{"stream", stream, "at", e.begin, "cause", cause}
-		if h.since > 1 {
-			args = append(args, "resets", h.since) // since the last line about the stream
-		}
-		e.log.Warn("stream reset: its events are not exact here", args...)
-		h = held{at: time.Now()}
-	}
-	e.warned[stream] = h
 }

@@ -46,6 +46,9 @@ type Renderer interface {
 // without a tag matches always. Safe for concurrent use.
 type Binding interface {
 	Key() string
-	Match(tag any) bool
+	// Match reports whether a frame with that tag is for the subscription. An
+	// error means that this can't be decided: the subscription then gets a reset
+	// in place of the frame (see Catalog.Unjudged), never silence.
+	Match(tag any) (bool, error)
 	ID() string // equal IDs, equal choice
 }

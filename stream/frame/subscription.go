@@ -59,19 +59,28 @@ func (s *Subscription) Rebind(c *Catalog) (*Subscription, error) {
 	return c.Subscribe(s.names, s.params)
 }
 
-// Wants tells whether an Event or Reset of s's catalog is for s.
-func (s *Subscription) Wants(f *Frame) bool {
+// Wants reports whether an Event or Reset of s's catalog is for s. An error means
+// that its binding can't judge the frame: Catalog.Unjudged then takes its place.
+func (s *Subscription) Wants(f *Frame) (bool, error) {
 	for i := range s.Parts {
 		p := &s.Parts[i]
-		if p.Stream != f.Stream {
+		switch {
+		case p.Stream != f.Stream:
 			continue
+		case f.Kind == Reset:
+			return true, nil
+		case !p.Key.fits(f.Key):
+			return false, nil
 		}
-		return f.Kind == Reset || p.Key.fits(f.Key) && p.Matches(f)
+		return p.Matches(f)
 	}
-	return false
+	return false, nil
 }
 
 // Matches judges all but the key: whoever looks frames up by it has done that.
-func (p *Part) Matches(f *Frame) bool {
-	return p.binding == nil || f.Tag == nil || p.binding.Match(f.Tag)
+func (p *Part) Matches(f *Frame) (bool, error) {
+	if p.binding == nil || f.Tag == nil {
+		return true, nil
+	}
+	return p.binding.Match(f.Tag)
 }
