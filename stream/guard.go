@@ -58,12 +58,14 @@ func (s *Server) allowOrigin(h http.Header, r *http.Request) {
 	}
 	if allowed[0] == "*" {
 		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", heartbeatHeader)
 		return
 	}
 	h.Add("Vary", "Origin")
 	if origin := r.Header.Get("Origin"); slices.Contains(allowed, origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Set("Access-Control-Expose-Headers", heartbeatHeader)
 	}
 }
 

@@ -77,6 +77,9 @@ type request struct {
 	wait time.Duration // of a long poll
 }
 
+// heartbeatHeader tells a client how many milliseconds of silence are normal.
+const heartbeatHeader = "Rowcast-Heartbeat"
+
 // events serves a subscription.
 func (s *Server) events(c echo.Context) error {
 	req, err := s.parse(c)
@@ -91,6 +94,7 @@ func (s *Server) events(c echo.Context) error {
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set(heartbeatHeader, strconv.FormatInt(s.config.Heartbeat.Milliseconds(), 10))
 	if c.Request().Method == http.MethodHead {
 		return c.NoContent(http.StatusOK) // what GET would begin with; no stream begins
 	}

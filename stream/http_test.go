@@ -106,6 +106,9 @@ func TestCORS(t *testing.T) {
 			if h.Get("Access-Control-Allow-Origin") != c.allow || h.Get("Access-Control-Allow-Credentials") != c.crd {
 				t.Errorf("%s from %s: %v", method, c.origin, h)
 			}
+			if exposes := h.Get("Access-Control-Expose-Headers"); (exposes == "Rowcast-Heartbeat") != (c.allow != "") {
+				t.Errorf("%s from %s exposes %q", method, c.origin, exposes)
+			}
 			if c.s == exact && h.Get("Vary") != "Origin" {
 				t.Errorf("Vary: %v", h)
 			}

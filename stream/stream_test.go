@@ -35,7 +35,7 @@ func TestFirstBlockThenEvents(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, w)
 			}
 		}
-		for name, value := range map[string]string{"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"} {
+		for name, value := range map[string]string{"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff", "Rowcast-Heartbeat": "15000"} {
 			if got := c.resp.Header.Get(name); got != value {
 				t.Errorf("%s: %q", name, got)
 			}

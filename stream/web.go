@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -47,7 +48,7 @@ func (s *Server) pages(e *echo.Echo) {
 	}
 }
 
-// folder leads to the same address with a slash behind it, as seen from there:
+// folder leads to the same address with a slash after it, as seen from there:
 // a proxy may serve it below a path that is not known here.
 func folder(name string) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -64,15 +65,22 @@ var contentTypes = map[string]string{
 	".ts":   "text/plain; charset=utf-8",
 }
 
+// page serves a file. Browsers ask each time whether it has changed, since it
+// does so with the program, and mostly hear that it has not.
 func page(name string, b []byte) echo.HandlerFunc {
 	contentType, policy := contentTypes[path.Ext(name)], Policy(b)
+	sum := sha256.Sum256(b)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	return func(c echo.Context) error {
 		h := c.Response().Header()
+		h.Set("ETag", tag)
+		h.Set("Content-Type", contentType)
 		h.Set("Cache-Control", "no-cache")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", policy)
 		h.Set("Referrer-Policy", "no-referrer")
-		return c.Blob(http.StatusOK, contentType, b)
+		http.ServeContent(c.Response(), c.Request(), name, time.Time{}, bytes.NewReader(b))
+		return nil
 	}
 }
 

@@ -36,3 +36,13 @@ func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	script(t, "cors.mjs", newStage(t, "cors_origins = [\"$CONTROL\"]"))
 }
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	script(t, "refused.mjs", newStage(t, `cors_origins = ["*"]`))
+}
+
+func TestGrammar(t *testing.T) {
+	t.Parallel()
+	script(t, "grammar.mjs", newStage(t, ""))
+}

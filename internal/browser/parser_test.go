@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"rowcast/internal/throwaway"
 )
 
 // event is what a listener of an EventSource would see.
@@ -112,11 +114,11 @@ func TestParser(t *testing.T) {
 	}
 }
 
-// TestParsers has Chromium, two npm clients and the one above read the same
-// rows, whose texts hold whatever could break an event stream.
+// TestParsers has Chromium, two npm clients, the client module and the parser
+// above read the same rows, whose texts hold whatever could break an event stream.
 func TestParsers(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "", `
+	s := newStageOn(t, throwaway.MariaDB, []string{"ROWCAST_STREAM_PING=ping"}, "", `
 [[table]]
 name = "draft.picks"
 as = "text"

@@ -17,7 +17,7 @@ const phpMyAdmin = "/usr/share/phpmyadmin"
 // phpMyAdmin, and a page that is open elsewhere shows it.
 func TestPHPMyAdmin(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
-		s := newStageOn(t, f, "")
+		s := newStageOn(t, f, nil, "")
 		s.PMA = servePHPMyAdmin(t, s)
 		script(t, "phpmyadmin.mjs", s)
 	})

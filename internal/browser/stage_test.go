@@ -26,6 +26,7 @@ type stage struct {
 	db      *throwaway.Server
 	port    string // of rowcast
 	config  string // file
+	environ []string
 	control *httptest.Server
 	rowcast *program
 
@@ -43,13 +44,12 @@ const draft = `CREATE TABLE draft.picks (
 	id INT NOT NULL PRIMARY KEY AUTO_INCREMENT, round INT NOT NULL DEFAULT 1,
 	team VARCHAR(40) NOT NULL, player VARCHAR(200) NOT NULL)`
 
-// streams is the config behind the addresses. The retry is short for the
-// tests' sake, the heartbeat so that silence shows soon.
+// streams is the config after the addresses. The retry is short for the tests'
+// sake, the heartbeat so that silence shows soon.
 const streams = `
 [stream]
 heartbeat = "1s"
 retry = "200ms"
-ping = "ping"
 [[table]]
 name = "draft.picks"
 as = "picks"
@@ -66,13 +66,14 @@ as = "teams"
 before = true
 `
 
-// newStage sets the stage; more goes into [http] of the config, tables behind all else.
+// newStage sets the stage; more goes into [http] of the config, tables after all else.
 func newStage(t *testing.T, more string, tables ...string) *stage {
-	return newStageOn(t, throwaway.MariaDB, more, tables...)
+	return newStageOn(t, throwaway.MariaDB, nil, more, tables...)
 }
 
-func newStageOn(t *testing.T, flavor throwaway.Flavor, more string, tables ...string) *stage {
-	s := &stage{t: t, db: throwaway.Test(t, flavor, "--binlog-row-metadata=FULL")}
+// newStageOn: environ adds to the config what [stream] lacks.
+func newStageOn(t *testing.T, flavor throwaway.Flavor, environ []string, more string, tables ...string) *stage {
+	s := &stage{t: t, environ: environ, db: throwaway.Test(t, flavor, "--binlog-row-metadata=FULL")}
 	if err := s.db.Exec("CREATE DATABASE draft CHARACTER SET utf8mb4", draft,
 		"CREATE TABLE draft.teams (id INT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL)"); err != nil {
 		t.Fatal(err)
@@ -106,8 +107,14 @@ func freePort(t testing.TB) string {
 }
 
 func (s *stage) start() {
-	s.rowcast = run(s.t, exec.Command(rowcastBinary, "serve", "--config", s.config))
+	s.serve()
 	poll(s.t, "rowcast to be ready", func() string { return hinders(s.Rowcast + "readyz") })
+}
+
+func (s *stage) serve() {
+	cmd := exec.Command(rowcastBinary, "serve", "--config", s.config)
+	cmd.Env = append(os.Environ(), s.environ...)
+	s.rowcast = run(s.t, cmd)
 }
 
 // hinders says why url does not answer 200; "" if it does.
@@ -193,10 +200,7 @@ func (s *stage) orders() http.Handler {
 	order("term", func([]byte) error { s.rowcast.end(syscall.SIGTERM); return nil })
 	order("freeze", func([]byte) error { s.rowcast.signal(syscall.SIGSTOP); return nil })
 	order("thaw", func([]byte) error { s.rowcast.signal(syscall.SIGCONT); return nil })
-	order("start", func([]byte) error {
-		s.rowcast = run(s.t, exec.Command(rowcastBinary, "serve", "--config", s.config))
-		return nil
-	})
+	order("start", func([]byte) error { s.serve(); return nil })
 	order("db-kill", func([]byte) error { return s.db.Kill() })
 	order("db-start", func([]byte) error { return s.db.Restart(s.t.Context()) })
 	order("config", func(body []byte) error { // appends to it
@@ -208,9 +212,35 @@ func (s *stage) orders() http.Handler {
 	})
 	order("purge", func([]byte) error { return s.purge() })
 	mux.HandleFunc("POST /go-client", goClient)
+	mux.HandleFunc("GET /buffered/", s.buffered)
 	// Pages of another origin than rowcast's; the store keeps no state.
 	mux.Handle("GET /", http.FileServer(http.Dir("pages")))
 	return mux
+}
+
+// buffered hands requests on to rowcast, and the answers back when they have
+// ended, as the worst of proxies do.
+func (s *stage) buffered(w http.ResponseWriter, r *http.Request) {
+	out, err := http.NewRequestWithContext(r.Context(), http.MethodGet, s.Rowcast+strings.TrimPrefix(r.URL.RequestURI(), "/buffered/"), nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	out.Header = r.Header.Clone()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(out)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return // the page has left
+	}
+	w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+	w.WriteHeader(resp.StatusCode)
+	_, _ = w.Write(body)
 }
 
 // purge leaves the newest binlog file alone. A dump thread that has not noticed

@@ -7,7 +7,7 @@ const refusal = /^rowcast: closed: there is no stream "piks"; did you mean "pick
 const closed = (page) => until("its end", () => page.evaluate(() => sub.state === "closed"));
 
 scene("a stream that is not there: the console says why, once", async () => {
-  // From now on; by EventSource, which does not tell why; by long poll.
+  // From now on; from an id; by long poll; by a connection of its own.
   for (const options of [{}, { after: "binlog.000001/4~00000000" }, { poll: true }, { share: false }]) {
     const page = await subscribe(await blank(await open()), "piks", options);
     await closed(page);
@@ -27,7 +27,7 @@ scene("each tab that shares a connection is told", async () => {
   const context = await open();
   let asked = 0, answer;
   const all = new Promise((done) => (answer = done));
-  await context.route("**/events?**", async (route) => (asked++, await all, route.continue()));
+  await context.route("**/events/**", async (route) => (asked++, await all, route.continue()));
   const pages = [];
   for (let i = 0; i < 3; i++) pages.push(await subscribe(await blank(context), "piks"));
   await until("a question", () => asked > 0);
@@ -59,14 +59,14 @@ scene("an option that there is not: the console says which there are", async () 
     collection("picks", { keys: "id" }).close();
     return (await fetch("/rowcast.d.ts")).text();
   });
-  const names = [...types.match(/interface Options<.*?\n}/s)[0].matchAll(/^  (\w+)\?/gm)].map((m) => m[1]);
-  assert.ok(names.includes("onChange"), names.join());
-  const all = names.join(", ");
+  const names = (kind) => [...types.match(new RegExp(`interface ${kind}<.*?\n}`, "s"))[0].matchAll(/^  (\w+)\?/gm)].map((m) => m[1]);
+  const all = (kind) => [...names(kind), ...names("Common")].join(", ");
+  assert.ok(names("Common").includes("onChange"), all("Options"));
   assert.deepEqual(warned, [
     "rowcast: there is no option onchange; did you mean onChange?",
-    `rowcast: there is no option key; there are ${all}`,
+    `rowcast: there is no option key; there are ${all("Options")}`,
     "rowcast: there is no option Key; did you mean key?",
-    `rowcast: there is no option keys; there are key, ${all}`,
+    `rowcast: there is no option keys; there are ${all("CollectionOptions")}`,
   ]);
   assert.deepEqual(page.wrong, []);
 });

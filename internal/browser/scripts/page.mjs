@@ -39,7 +39,13 @@ scene("filter, pause and clear; by keyboard", async () => {
   await isOpen(page);
   await insert("Anna", "Bert", "Carl");
   await becomes("three", 3, () => page.locator("#changes li").count());
-  await page.keyboard.press("/");
+  await page.keyboard.type("p/BERT"); // keys mean something to what has the focus, and to nothing else
+  assert.equal(await page.locator("#pause").getAttribute("aria-pressed"), "false");
+  assert.equal(await page.locator("#filter").inputValue(), "");
+  await page.locator(".skip").focus();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "filter");
   await page.keyboard.type("BERT");
   await becomes("one", 1, () => page.locator("#changes li").count());
   await page.locator("#filter").fill("");
@@ -76,11 +82,41 @@ scene("streams are chosen; parameters and snippets", async () => {
   await card.getByText("Columns and snippet").click();
   await card.getByRole("combobox").selectOption("curl");
   await card.getByRole("button").click();
+  await becomes("what the button says, seen and heard", ["Copied the snippet of round", "Copied"], () =>
+    Promise.all([card.getByRole("button").textContent(), card.getByRole("status").textContent()]));
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `curl -N '${stage.rowcast}events/round?round=7'`);
+  await becomes("the button", 1, () => card.getByRole("button", { name: "Copy the snippet of round", exact: true }).count());
   for (const kind of ["html", "module", "collection"]) {
     await card.getByRole("combobox").selectOption(kind);
     assert.match(await card.locator("pre").textContent(), /round/);
   }
+});
+
+scene("an address with anything after its #", async () => {
+  for (const [hash, names] of [["#%", "picks, teams"], ["#teams", "teams"], ["#%E0%A4%A", "picks, teams"], ["#nothing", "picks, teams"]]) {
+    const page = await visit(await open(), stage.rowcast + hash);
+    await isOpen(page);
+    assert.deepEqual([await page.locator("#followed").textContent(), await page.locator("#trouble").textContent()], [names, ""], hash);
+    assert.deepEqual(page.wrong, []);
+  }
+});
+
+scene("while all is well the page leaves the server alone, and what it has is not sent again", async () => {
+  const context = await open();
+  const page = await visit(context, stage.rowcast);
+  await isOpen(page);
+  const asked = [];
+  page.on("request", (r) => asked.push(r.url()));
+  await insert("One", "Two", "Three");
+  await becomes("three", 3, () => page.locator("#changes li").count());
+  await new Promise((done) => setTimeout(done, 12000)); // nothing is to be seen in it
+  assert.deepEqual(asked, []);
+  const files = [];
+  page.on("response", (r) => /[/]$|[.](js|css)$/.test(r.url()) && files.push(r.request()));
+  await page.reload();
+  await isOpen(page);
+  assert.ok(files.length > 10, `${files.length} files`);
+  for (const file of files) assert.equal((await file.sizes()).responseBodySize, 0, file.url());
 });
 
 scene("a stream that a reload of the config adds is listed, and no change is lost", async () => {
@@ -104,6 +140,11 @@ scene("every control has a name, and nothing overflows a phone", async () => {
     const unnamed = await page.evaluate(() => [...document.querySelectorAll("button, input, select")]
       .filter((e) => !e.labels?.[0]?.textContent.trim() && !e.textContent.trim() && !e.ariaLabel).map((e) => e.outerHTML));
     assert.deepEqual(unnamed, []);
+    // What is focused has a name and a role; lists without markers are lists in Safari only if they say so.
+    const silent = await page.evaluate(() => [...document.querySelectorAll("[tabindex='0']")].filter((e) => !e.role || !e.ariaLabel).map((e) => e.outerHTML));
+    assert.deepEqual(silent, []);
+    const lists = await page.evaluate(() => [...document.querySelectorAll("ul, ol")].filter((e) => getComputedStyle(e).listStyleType === "none" && e.role !== "list").map((e) => e.id));
+    assert.deepEqual(lists, []);
   }
 });
 

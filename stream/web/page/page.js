@@ -20,7 +20,7 @@ function showState(state, detail = "") {
   $("state").textContent = state;
   $("state").dataset.state = state;
   closedWhy = state === "closed" ? detail : "";
-  if (state !== "open") look();
+  if (state !== "open") lookIn(Math.max(0, looked + 1000 - Date.now()));
   show();
 }
 
@@ -29,8 +29,8 @@ function moved(id) {
 }
 
 /** Follows the chosen streams, on one connection. */
-function follow({ names, params, events }) {
-  const choice = JSON.stringify([names, params, events]);
+function follow({ names, params }) {
+  const choice = JSON.stringify([names, params]);
   if (choice === followed && subscription && subscription.state !== "closed") return;
   followed = choice;
   subscription?.close();
@@ -39,7 +39,8 @@ function follow({ names, params, events }) {
   $("followed").textContent = names.join(", ");
   if (!names.length) return showState("idle");
   const mine = (subscription = subscribe(names, {
-    params, events,
+    params,
+    onError() {}, // the page shows it itself
     onChange(change, event) {
       moved(event.id);
       if (change?.ts) lag = Math.max(0, Date.now() - change.ts);
@@ -53,40 +54,48 @@ function follow({ names, params, events }) {
   }));
 }
 
-// The database: rowcast says in words what is wrong with it.
-let looking;
+// The database: rowcast says in words what is wrong with it. While all is well,
+// and while nobody looks, the page hardly asks.
+const often = 5000, seldom = 30000; // ms
+let looking, looked = 0;
 async function look() {
   clearTimeout(looking);
-  let wait = 2000;
+  looked = Date.now();
+  let wait = often;
   try {
     const answer = await fetch(new URL("../readyz", import.meta.url), { cache: "no-store" });
     const status = await answer.json();
     awayWhy = status.detail ?? "";
-    if (status.ready) wait = 5000;
+    if (status.ready) wait = seldom;
     moved(status.position);
     await list();
   } catch {
-    awayWhy = "rowcast does not answer; this page goes on by itself when it does";
+    awayWhy = "rowcast does not answer; this page will resume automatically when it does";
   }
   show();
-  clearTimeout(looking);
-  looking = setTimeout(look, document.hidden ? 60000 : wait);
+  lookIn(wait);
 }
-document.addEventListener("visibilitychange", () => document.hidden || look());
+
+function lookIn(ms) {
+  clearTimeout(looking);
+  if (!document.hidden) looking = setTimeout(look, ms);
+}
+document.addEventListener("visibilitychange", () => lookIn(Math.max(0, looked + often - Date.now())));
 
 setInterval(() => {
   tail.tick();
+  moved(subscription?.lastEventId);
   if (!document.hidden) show();
 }, 1000);
 
-/** Lists the streams, which a reload of rowcast's config may change. */
+/** Lists the streams, which a reload of rowcast's config can change. */
 async function list() {
   const text = await (await fetch(new URL("../streams", import.meta.url), { cache: "no-store" })).text();
   if (text === listed) return;
   const streams = JSON.parse(text).streams ?? [];
   if (!listed) $("box").open = !streams.length || matchMedia("(min-width: 56rem)").matches; // a phone shows the changes first
-  listed = text;
   listStreams(streams, follow);
+  listed = text;
 }
 
 look();

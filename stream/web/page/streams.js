@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 
 /** The event names that a stream may send; {placeholders} filled in as far as that can be known. */
-export function eventNames({ name, table, ops, event }) {
+function eventNames({ name, table, ops, event }) {
   if (!event) return ["message"];
   const [schema, base] = table.split(".");
   const fixed = event.replaceAll("{stream}", name).replaceAll("{schema}", schema).replaceAll("{table}", base ?? "");
@@ -12,11 +12,20 @@ export function eventNames({ name, table, ops, event }) {
 
 let chosenNames; // by somebody at this page; undefined: nobody has chosen yet
 
-/** Shows the streams, also anew after a reload of the config; follow is told the choice, now and whenever it changes. */
+/** The streams that the address names after its #; it may hold anything. */
+function fromAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)).split(",");
+  } catch {
+    return []; // a % that stands for nothing
+  }
+}
+
+/** Shows the streams, again after a reload of the config; calls follow with the choice, now and whenever it changes. */
 export function listStreams(streams, follow) {
   const cards = streams.map(card);
   $("streams").replaceChildren(...cards.map((c) => c.element));
-  const wanted = (chosenNames ?? decodeURIComponent(location.hash.slice(1)).split(",")).filter(Boolean);
+  const wanted = (chosenNames ?? fromAddress()).filter(Boolean);
   const named = cards.filter((c) => wanted.includes(c.stream.name));
   for (const c of named.length ? named : goTogether(cards)) c.box.checked = true;
 
@@ -24,7 +33,7 @@ export function listStreams(streams, follow) {
     const chosen = cards.filter((c) => c.box.checked);
     const params = Object.assign({}, ...chosen.map((c) => c.params()));
     const names = chosen.map((c) => c.stream.name);
-    follow({ names, params, events: [...new Set(["message", ...chosen.flatMap((c) => eventNames(c.stream))])] });
+    follow({ names, params });
   };
   $("streams").onchange = (e) => {
     if (e.target.matches("select")) return;
@@ -71,8 +80,9 @@ function card(stream) {
   const show = () => (text.textContent = snippet(kind.value, stream, params()));
   kind.onchange = show;
   element.addEventListener("input", show);
-  copy.setAttribute("aria-label", `Copy the snippet of ${stream.name}`);
-  copy.onclick = () => copyText(text, copy);
+  $$(".of").textContent = ` the snippet of ${stream.name}`;
+  text.setAttribute("aria-label", `Snippet of ${stream.name}`);
+  copy.onclick = () => copyText(text, $$(".copy"), $$(".copied"));
   show();
   return { stream, element, box: $$(".name input"), params };
 }
@@ -82,8 +92,7 @@ function snippet(kind, stream, params) {
   const query = new URLSearchParams(params).toString();
   const url = `${base}events/${encodeURIComponent(stream.name)}${query && "?" + query}`;
   const names = eventNames(stream), plain = names[0] === "message";
-  const options = (names[0] === "message" ? [] : [`events: ${JSON.stringify(names)}`]).concat(query ? [`params: ${JSON.stringify(params)}`] : []);
-  const lines = options.map((o) => `    ${o},\n`).join("");
+  const lines = query && `    params: ${JSON.stringify(params)},\n`;
   switch (kind) {
     case "html":
       return `<ul id="list"></ul>
@@ -100,7 +109,7 @@ ${names.map((n) => `  source.${plain ? "onmessage = " : `addEventListener(${JSON
   import { subscribe } from "${base}rowcast.js";
   subscribe(${JSON.stringify(stream.name)}, {
 ${lines}    onChange: (change) => console.log(change.op, change.key, change.row),
-    onReset: (reset) => console.warn(reset.message), // fetch the data anew
+    onReset: (reset) => console.warn(reset.message), // fetch the data again
     onState: (state, detail) => console.log(state, detail),
   });
 </script>`;
@@ -116,13 +125,13 @@ ${lines}    load: async () => (await fetch("/your/rows.json")).json(), // the ro
   return `curl -N '${url}'`;
 }
 
-async function copyText(from, button) {
+async function copyText(from, label, status) {
   try {
     await navigator.clipboard.writeText(from.textContent);
   } catch {
     getSelection().selectAllChildren(from); // no clipboard outside HTTPS and localhost
     document.execCommand("copy");
   }
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 1500);
+  label.textContent = status.textContent = "Copied";
+  setTimeout(() => ([label.textContent, status.textContent] = ["Copy", ""]), 1500);
 }

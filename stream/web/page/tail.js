@@ -43,11 +43,6 @@ export class Tail {
       this.#needle = $("filter").value.trim().toLowerCase();
       this.#redraw();
     };
-    document.addEventListener("keydown", (e) => {
-      if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea")) return;
-      if (e.key === "/") (e.preventDefault(), $("filter").focus());
-      else if (e.key === "p") this.#pause(!this.#paused);
-    });
   }
 
   /** Says what is awaited. */
@@ -161,7 +156,7 @@ function rowOf(change) {
   for (const [name, value] of Object.entries(row)) {
     const cell = element("span");
     const old = change.row && change.before && name in change.before ? plain(change.before[name]) : undefined;
-    cell.append(element("i", "", name), " "); // spaces, for who copies the line or hears it
+    cell.append(element("i", "", name), " "); // spaces, for copying the line and for screen readers
     if (old !== undefined && old !== plain(value)) {
       cell.className = "changed";
       cell.append(element("del", "", cut(old)), " ");
