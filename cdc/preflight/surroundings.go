@@ -35,12 +35,22 @@ func (in *inspection) replicated() Finding {
 	if in.on(name) {
 		return Finding{}
 	}
-	rows, err := in.Query("SHOW REPLICA STATUS")
-	if err != nil || len(rows) == 0 {
+	if !in.replicates() {
 		return Finding{}
 	}
 	return Finding{Warn, name, "OFF on a replica: what it replicates is not in its own binlog",
 		"set " + name + " = ON under " + in.section() + " in the server's configuration and restart it, or read from its source"}
+}
+
+// replicates tells whether the server is a replica. MariaDB answers the first
+// question only to accounts with REPLICA MONITOR.
+func (in *inspection) replicates() bool {
+	rows, err := in.Query("SHOW REPLICA STATUS")
+	if err == nil {
+		return len(rows) > 0
+	}
+	rows, err = in.Query("SHOW GLOBAL STATUS LIKE 'Slaves_running'")
+	return err == nil && len(rows) > 0 && rows[0][1] != "0"
 }
 
 // serverIDs: of two dumps with one server_id, the server ends the first.
