@@ -2,11 +2,12 @@ package cdc
 
 import (
 	"fmt"
-	"rowcast/cdc/internal/charset"
-	"rowcast/cdc/internal/sqlname"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/client"
+
+	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/sqlname"
 )
 
 func loadDefs(c *client.Conn, flavor Flavor, op, schema, table string) ([]*TableDef, error) {

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"rowcast/cdc/internal/wire"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/internal/wire"
 )
 
 // What a position or a server can be. Callers decide by errors.Is; the wrapped

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"rowcast/cdc/internal/format"
 	"strconv"
+
+	"rowcast/cdc/internal/format"
 )
 
 // Geometry types in WKB.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
 	"rowcast/cdc/internal/jsonb"
 	"rowcast/cdc/internal/wire"
 )

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"rowcast/cdc/internal/wire"
 
 	"github.com/klauspost/compress/zlib"
+
+	"rowcast/cdc/internal/wire"
 )
 
 // maxInflated bounds what a compressed event may unfold to: no server sends an

@@ -2,11 +2,12 @@ package cdc
 
 import (
 	"fmt"
-	"rowcast/cdc/internal/charset"
-	"rowcast/cdc/internal/wire"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/wire"
 )
 
 // Optional metadata of a table map: type, length, value.

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"rowcast/cdc/internal/format"
-	"rowcast/cdc/internal/wire"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +11,9 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
+
+	"rowcast/cdc/internal/format"
+	"rowcast/cdc/internal/wire"
 )
 
 // rowMaker turns fuzz input into a table map and a rows event that a server

@@ -2,10 +2,11 @@ package cdc
 
 import (
 	"fmt"
-	"rowcast/cdc/internal/charset"
-	"rowcast/cdc/internal/format"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/format"
 )
 
 // plan is how one column's values are walked over and rendered. It is worked out

@@ -3,10 +3,11 @@ package cdc
 import (
 	"fmt"
 	"math/bits"
-	"rowcast/cdc/internal/wire"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
+
+	"rowcast/cdc/internal/wire"
 )
 
 // Rows event types that go-mysql has no names for. MariaDB numbers them so for

@@ -2,9 +2,10 @@ package cdc
 
 import (
 	"fmt"
-	"rowcast/cdc/internal/wire"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/internal/wire"
 )
 
 // Types that MariaDB logs for its COMPRESSED columns.

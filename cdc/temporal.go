@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"encoding/binary"
+
 	"rowcast/cdc/internal/format"
 	"rowcast/cdc/internal/wire"
 )

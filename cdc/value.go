@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
 	"rowcast/cdc/internal/format"
 	"rowcast/cdc/internal/jsonb"
 	"rowcast/cdc/internal/wire"

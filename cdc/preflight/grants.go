@@ -3,9 +3,10 @@ package preflight
 import (
 	"fmt"
 	"regexp"
-	"rowcast/cdc/internal/sqlname"
 	"slices"
 	"strings"
+
+	"rowcast/cdc/internal/sqlname"
 )
 
 // grants are the privileges of an account, its active roles included.

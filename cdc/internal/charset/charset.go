@@ -2,9 +2,10 @@ package charset
 
 import (
 	"encoding/binary"
-	"rowcast/cdc/internal/format"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"rowcast/cdc/internal/format"
 )
 
 // Charset converts the strings of one character set to UTF-8.

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"rowcast/cdc/internal/wire"
 	"strconv"
 	"strings"
+
+	"rowcast/cdc/internal/wire"
 )
 
 // What a change of a JSON document does.

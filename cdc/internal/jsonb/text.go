@@ -5,11 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"rowcast/cdc/internal/format"
-	"rowcast/cdc/internal/wire"
 	"strconv"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/internal/format"
+	"rowcast/cdc/internal/wire"
 )
 
 // writer renders binary JSON as text.

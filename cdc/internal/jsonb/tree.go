@@ -3,6 +3,7 @@ package jsonb
 import (
 	"encoding/binary"
 	"errors"
+
 	"rowcast/cdc/internal/wire"
 )
 
