@@ -54,7 +54,7 @@ type index struct {
 // key by that key, the others in any.
 type streamIndex struct {
 	any   []seat
-	keyed map[frame.Key][]seat
+	keyed map[string][]seat
 }
 
 // seat is a group's place in a list, with the part that it has it for.
@@ -70,7 +70,7 @@ func newIndex(c *frame.Catalog) *index {
 // list is the one list of a part's stream where its groups stand.
 func (x *index) list(p *frame.Part) []seat {
 	s := &x.streams[p.Stream]
-	if p.Key.None() {
+	if p.Key == "" {
 		return s.any
 	}
 	return s.keyed[p.Key]
@@ -79,13 +79,13 @@ func (x *index) list(p *frame.Part) []seat {
 func (x *index) setList(p *frame.Part, list []seat) {
 	s := &x.streams[p.Stream]
 	switch {
-	case p.Key.None():
+	case p.Key == "":
 		s.any = list
 	case len(list) == 0:
 		delete(s.keyed, p.Key)
 	default:
 		if s.keyed == nil {
-			s.keyed = map[frame.Key][]seat{}
+			s.keyed = map[string][]seat{}
 		}
 		s.keyed[p.Key] = list
 	}
@@ -138,7 +138,7 @@ func (x *index) route(f *frame.Frame, dirty []*group) []*group {
 	for _, t := range s.any {
 		dirty = x.note(t, f, dirty)
 	}
-	if f.Key.None() { // a reset, or a frame that each has to judge
+	if len(f.Key) == 0 { // a reset, or a frame that each has to judge
 		for _, list := range s.keyed {
 			for _, t := range list {
 				dirty = x.note(t, f, dirty)
@@ -147,7 +147,7 @@ func (x *index) route(f *frame.Frame, dirty []*group) []*group {
 		return dirty
 	}
 	if len(s.keyed) > 0 {
-		for _, t := range s.keyed[f.Key] {
+		for _, t := range s.keyed[string(f.Key)] {
 			dirty = x.note(t, f, dirty)
 		}
 	}

@@ -91,7 +91,7 @@ func TestVariantsFindSocketFull(t *testing.T) {
 	add := func(n int, team string, size int) {
 		pos := change(at(1, 1000*n+1000, fakeLineage), 0, 0)
 		data := fmt.Sprint(team, n) + strings.Repeat("x", size)
-		frames = append(frames, &frame.Frame{Pos: pos, Block: blockOf(pos, []byte(data)), Key: frame.KeyOf([]byte(team)), Tag: team + ":"})
+		frames = append(frames, &frame.Frame{Pos: pos, Block: blockOf(pos, []byte(data)), Key: []byte(team), Tag: team + ":"})
 		if team == "b" {
 			want = append(want, data)
 		}

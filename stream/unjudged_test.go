@@ -68,7 +68,7 @@ func TestFailures(t *testing.T) {
 	}
 	x := newIndex(c)
 	g := x.group(sub)
-	if dirty := x.route(&frame.Frame{Pos: change(at(1, 4, 1), 0, 0), Key: frame.KeyOf([]byte("a")), Tag: "a:8?5"}, nil); len(dirty) != 1 || g.pending[0].Kind != frame.Reset {
+	if dirty := x.route(&frame.Frame{Pos: change(at(1, 4, 1), 0, 0), Key: []byte("a"), Tag: "a:8?5"}, nil); len(dirty) != 1 || g.pending[0].Kind != frame.Reset {
 		t.Fatalf("routed to %d groups", len(dirty))
 	}
 	if text := log.String(); !strings.Contains(text, "stream=drafts") || !strings.Contains(text, "a secret can't be compared with min 5") {

@@ -28,11 +28,11 @@ func TestVariantsOfOneChange(t *testing.T) {
 		pos := change(at(1, 200+i*100, 1), 0, 0)
 		of := func(team string) *frame.Frame {
 			block := blockOf(pos, []byte(strings.Repeat("x", i)))
-			return &frame.Frame{Pos: pos, Block: block, Key: frame.KeyOf([]byte(team)), Tag: team + ":"}
+			return &frame.Frame{Pos: pos, Block: block, Key: []byte(team), Tag: team + ":"}
 		}
 		frames := []*frame.Frame{of("a"), of("b")}
 		for range i % 3 { // so that chunks of a fixed number of frames end between the two
-			frames = append([]*frame.Frame{{Pos: change(at(1, 150+i*100, 1), 0, 0), Stream: 0, Key: frame.KeyOf([]byte("c")), Tag: "c:"}}, frames...)
+			frames = append([]*frame.Frame{{Pos: change(at(1, 150+i*100, 1), 0, 0), Stream: 0, Key: []byte("c"), Tag: "c:"}}, frames...)
 		}
 		l.publish(frames, at(1, 250+i*100, 1), time.Time{})
 		want = append(want, fmt.Sprintf("id: %s", pos))

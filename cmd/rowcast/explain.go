@@ -170,7 +170,7 @@ func (x *explaining) verdict(c *cdc.Change) (op cdc.Op, data string, err error) 
 		}
 		var wanted bool
 		if failed == nil {
-			wanted, failed = x.sub.Wants(&frame.Frame{Op: as, Stream: i, Key: frame.KeyOf(key), Tag: tag})
+			wanted, failed = x.sub.Wants(&frame.Frame{Op: as, Stream: i, Key: key, Tag: tag})
 		}
 		switch {
 		case failed != nil:

@@ -14,34 +14,44 @@ func appendBlock(b []byte, ids *cdc.IDs, pos cdc.Position, event string, data []
 	b = append(b, "id: "...)
 	b = ids.Append(b, pos)
 	b = append(b, '\n')
-	if event != "" {
+	if event = cleanEvent(event); event != "" {
 		b = append(b, "event: "...)
-		b = append(b, cleanEvent(event)...)
+		b = append(b, event...)
 		b = append(b, '\n')
 	}
 	return append(appendData(b, data), '\n')
 }
 
 // appendData writes data as data: lines. CR, LF and CRLF all end a line for a
-// browser, so each begins a new data: line.
+// browser, so each begins a new data: line. Each byte is looked at once for
+// either, however many there are: data is what anybody could write to a column.
 func appendData(b, data []byte) []byte {
-	for {
-		end := bytes.IndexByte(data, '\n')
-		if cr := bytes.IndexByte(data[:max(end, 0)], '\r'); cr >= 0 {
-			end = cr
-		} else if end < 0 {
-			end = bytes.IndexByte(data, '\r')
+	lf, cr := next(data, 0, '\n'), next(data, 0, '\r')
+	for at := 0; ; {
+		end := min(lf, cr)
+		b = append(append(append(b, "data: "...), data[at:end]...), '\n')
+		if end == len(data) {
+			return b
 		}
-		b = append(b, "data: "...)
-		if end < 0 {
-			return append(append(b, data...), '\n')
+		if end == cr && lf == end+1 && lf < len(data) {
+			end = lf
 		}
-		b = append(append(b, data[:end]...), '\n')
-		if data[end] == '\r' && end+1 < len(data) && data[end+1] == '\n' {
-			end++
+		at = end + 1
+		if lf < at {
+			lf = next(data, at, '\n')
 		}
-		data = data[end+1:]
+		if cr < at {
+			cr = next(data, at, '\r')
+		}
 	}
+}
+
+// next is where the next c is, from at on, or the end of data.
+func next(data []byte, at int, c byte) int {
+	if i := bytes.IndexByte(data[at:], c); i >= 0 {
+		return at + i
+	}
+	return len(data)
 }
 
 var eventCleaner = strings.NewReplacer("\r", "", "\n", "", "\x00", "")

@@ -1,8 +1,10 @@
 package frame
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -23,6 +25,7 @@ func position(t *testing.T, id string) cdc.Position {
 func FuzzBlock(f *testing.F) {
 	f.Add("pick", "a\r\nb\rc\nd\n\n\r")
 	f.Add("a\nid: 1", "\x00id: 2")
+	f.Add("\x00", "0")
 	f.Fuzz(func(t *testing.T, event, data string) {
 		pos := position(t, "binlog.000001/4/0.0~00000001")
 		block := string(appendBlock(nil, new(cdc.IDs), pos, event, []byte(data)))
@@ -52,4 +55,37 @@ func FuzzBlock(f *testing.F) {
 			t.Fatalf("data %q, want %q", got, want)
 		}
 	})
+}
+
+// TestLineBreaksAreLinear: a column of nothing but line breaks must not hold up
+// the feed, and with it every client. Looking for the next LF at each CR takes
+// half a minute for this one.
+func TestLineBreaksAreLinear(t *testing.T) {
+	const n = 2 << 20
+	for _, ends := range []string{"\r", "\n", "\r\n"} {
+		begin := time.Now()
+		got := appendData(nil, bytes.Repeat([]byte(ends), n))
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%d times %q took %s", n, ends, took)
+		}
+		if lines := bytes.Count(got, []byte("data: \n")); lines != n+1 || len(got) != lines*len("data: \n") {
+			t.Errorf("%d times %q: %d lines in %d bytes", n, ends, lines, len(got))
+		}
+	}
+}
+
+func BenchmarkAppendData(b *testing.B) {
+	for name, data := range map[string][]byte{
+		"row":   bytes.Repeat([]byte("x"), 200),
+		"lines": bytes.Repeat([]byte(strings.Repeat("x", 79)+"\n"), 1<<20/80),
+		"cr":    bytes.Repeat([]byte("\r"), 1<<20),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			var buf []byte
+			for b.Loop() {
+				buf = appendData(buf[:0], data)
+			}
+		})
+	}
 }

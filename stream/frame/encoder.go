@@ -128,8 +128,8 @@ func (e *Encoder) emitted(stream int, op cdc.Op, event string, data, key []byte,
 		return
 	}
 	f := e.place()
-	f.Pos, f.Block = e.change.Pos, e.encode(e.change.Pos, event, data)
-	f.Stream, f.Op, f.Key, f.Tag = stream, op, KeyOf(key), tag
+	f.Pos, f.Stream, f.Op, f.Tag = e.change.Pos, stream, op, tag
+	f.Block, f.Key = e.encode(e.change.Pos, event, data, key)
 	e.err = e.out.Frame(f)
 }
 
@@ -142,18 +142,21 @@ func (e *Encoder) place() *Frame {
 	return &e.frames[len(e.frames)-1]
 }
 
-// encode cuts a block from the slab: one allocation for many frames.
-func (e *Encoder) encode(pos cdc.Position, event string, data []byte) []byte {
-	need := len(data) + len(event) + 128
+// encode cuts a block, and a copy of the key, from the slab: one allocation for
+// many frames.
+func (e *Encoder) encode(pos cdc.Position, event string, data, key []byte) (block, keyCopy []byte) {
+	need := len(data) + len(event) + len(key) + 128
 	if cap(e.slab)-len(e.slab) < need {
 		e.slab = make([]byte, 0, max(slabBytes, need))
 	}
 	start := len(e.slab)
 	full := appendBlock(e.slab, &e.ids, pos, event, data)
+	end := len(full)
+	full = append(full, key...)
 	if cap(full) == cap(e.slab) { // else it outgrew the slab (many data lines) and lives on its own
 		e.slab = full
 	}
-	return full[start:len(full):len(full)]
+	return full[start:end:end], full[end:len(full):len(full)]
 }
 
 // Notice implements cdc.Handler: one reset for each stream that publishes the table.

@@ -10,7 +10,7 @@ type Frame struct {
 	Kind    Kind
 	Op      cdc.Op // of an Event
 	Stream  int    // index in the catalog's streams; of an Event or a Reset
-	Key     Key    // which bindings it is for, see Renderer
+	Key     []byte // which bindings it is for, see Renderer
 	Tag     any
 	Catalog *Catalog // of a Swapped
 	Loss    *Loss    // of a LostAll
@@ -32,4 +32,4 @@ func (f *Frame) Notice() bool { return f.Kind >= Swapped }
 // Size is what a frame costs in memory, roughly: its bytes and itself.
 func (f *Frame) Size() int64 { return int64(len(f.Block)) + overhead }
 
-const overhead = 176 // unsafe.Sizeof(Frame{}) and a tag
+const overhead = 184 // unsafe.Sizeof(Frame{}) and a tag
