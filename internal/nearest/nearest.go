@@ -5,24 +5,34 @@ import "strings"
 
 // Name is the one of names that was probably meant by word, whatever its case, or "".
 func Name(word string, names []string) string {
+	word = start(word)
 	best, found := len(word)+1, ""
-	for _, name := range names {
-		d := distance(strings.ToLower(word), strings.ToLower(name))
-		// address is addr, truncate is not update.
-		if d < best && 9*d <= 4*max(len(word), len(name)) {
-			best, found = d, name
+	for _, full := range names {
+		name := start(full)
+		// address is addr, truncate is not update. What differs in length alone is not measured.
+		near := func(d int) bool { return d < best && 9*d <= 4*max(len(word), len(name)) }
+		if !near(max(len(word), len(name)) - min(len(word), len(name))) {
+			continue
+		}
+		if d := distance(word, name); near(d) {
+			best, found = d, full
 		}
 	}
 	return found
 }
 
-// most is how many bytes of a name are looked at: words come from clients too.
+// most is how many bytes of a name are looked at: words come from clients too,
+// who may send thousands of bytes, thousands of times.
 const most = 64
 
+func start(name string) string {
+	lower := strings.ToLower(name[:min(len(name), most)])
+	return lower[:min(len(lower), most)] // some letters grow
+}
+
 // distance counts the bytes to insert, delete, replace or swap with the next
-// one that make b of a.
+// one that make b of a, neither longer than most.
 func distance(a, b string) int {
-	a, b = a[:min(len(a), most)], b[:min(len(b), most)]
 	var rows [3][most + 1]int
 	before, last, row := &rows[0], &rows[1], &rows[2]
 	for j := range len(b) + 1 {
