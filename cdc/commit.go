@@ -200,7 +200,9 @@ func (r *reader) deliver(ctx context.Context, h heldRows, body []byte, d *direct
 	c := &r.change
 	*c = Change{Pos: d.as.change(h.event, 0), Table: t, Time: d.time}
 	r.setOp(c, rows.op)
-	return r.each(&rows, c, func(err error) error { return r.undecodable(h, d.as, err) })
+	err = r.each(&rows, c, func(err error) error { return r.undecodable(h, d.as, err) })
+	r.before.data, r.after.data = nil, nil // a huge row may go
+	return err
 }
 
 // setOp makes c an op of the row that was read.

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -26,10 +27,11 @@ const (
 	maxPacket  = 1<<24 - 1
 	headerSize = replication.EventHeaderSize
 	maxOffset  = 1<<32 - 1
+	maxEvent   = 1<<30 + 1<<20 // max_allowed_packet ends at 1 GiB
 )
 
-// event is one binlog event. body lies behind the header and before the
-// checksum, and is valid until the next event is read.
+// event is one binlog event. body lies between the header and the checksum. It is
+// valid until the next event is read, and for good if it is larger than keepBuffer.
 type event struct {
 	typ    replication.EventType
 	time   uint32 // seconds since 1970
@@ -196,10 +198,18 @@ func (d *dump) packet() ([]byte, error) {
 		d.pending = len(p)
 		return p, err
 	}
-	d.big = d.big[:0]
+	total := n
+	if n == maxPacket { // there is more, and the event says how much
+		h, err := d.r.Peek(1 + headerSize)
+		if err != nil {
+			return nil, err
+		}
+		total = int(min(1+binary.LittleEndian.Uint32(h[10:]), maxEvent))
+	}
+	d.big = slices.Grow(d.big[:0], total)
 	for {
 		had := len(d.big)
-		d.big = grow(d.big, n)
+		d.big = slices.Grow(d.big, n)[:had+n]
 		if _, err := io.ReadFull(d.r, d.big[had:]); err != nil {
 			return nil, err
 		}
@@ -219,13 +229,6 @@ func (d *dump) packet() ([]byte, error) {
 
 // keepBuffer is the largest scratch buffer that is kept for the next event.
 const keepBuffer = 4 << 20
-
-func grow(b []byte, n int) []byte {
-	if need := len(b) + n; need > cap(b) {
-		b = append(make([]byte, 0, need), b...)
-	}
-	return b[:len(b)+n]
-}
 
 func (d *dump) head() (int, error) {
 	h, err := d.r.Peek(4)

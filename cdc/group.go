@@ -55,6 +55,13 @@ func (g *group) reset() {
 
 // hold keeps a rows event until the group's end.
 func (g *group) hold(typ byte, m *mapped, body []byte) {
+	if len(g.arena) == 0 && len(body) > keepBuffer && !g.overflow {
+		// The first event may have any size: it is in memory anyway, and is held where it
+		// lies rather than copied, or read a second time.
+		g.held = append(g.held, heldRows{typ, m, g.events, 0, len(body)})
+		g.arena = body[:len(body):len(body)]
+		return
+	}
 	if g.overflow || len(g.arena)+len(body) > maxHeld {
 		g.overflow = true
 		clear(g.held)

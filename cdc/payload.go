@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/klauspost/compress/zstd"
@@ -60,7 +61,7 @@ func (p *payload) next(r io.Reader) (*event, error) {
 	if cap(p.buf) > keepBuffer {
 		p.buf = nil
 	}
-	p.buf = grow(p.buf[:0], headerSize)
+	p.buf = slices.Grow(p.buf[:0], headerSize)[:headerSize]
 	if _, err := io.ReadFull(r, p.buf); err != nil {
 		return nil, err
 	}
@@ -68,10 +69,10 @@ func (p *payload) next(r io.Reader) (*event, error) {
 	if err := parseHeader(p.buf, &e); err != nil {
 		return nil, err
 	}
-	if e.size < headerSize || e.size > 1<<30+1<<20 { // max_allowed_packet ends at 1 GiB
+	if e.size < headerSize || e.size > maxEvent {
 		return nil, fmt.Errorf("an event of %d bytes", e.size)
 	}
-	p.buf = grow(p.buf, int(e.size)-headerSize)
+	p.buf = slices.Grow(p.buf, int(e.size)-headerSize)[:e.size]
 	if _, err := io.ReadFull(r, p.buf[headerSize:]); err != nil {
 		return nil, io.ErrUnexpectedEOF
 	}

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -778,4 +779,36 @@ func TestPreparedWithSavepoint(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestHugeRow: a row that is larger than what a reader may hold is in memory once,
+// and read once.
+func TestHugeRow(t *testing.T) {
+	const size = 50 << 20
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor, "--max-allowed-packet=128M", "--binlog-row-metadata=FULL")
+		draft(t, s)
+		exec(t, s, "ALTER TABLE draft.teams MODIFY name LONGTEXT")
+		src, rec := source(t, s), newRecorder()
+		rec.stopAt = func(c *Change) error {
+			if n := len(c.After.Bytes(1)); n != size {
+				t.Errorf("a row of %d bytes", n)
+			}
+			return errEnough
+		}
+		from := endNow(t, s)
+		exec(t, s, fmt.Sprintf("INSERT INTO draft.teams VALUES (1, REPEAT('x', %d))", size))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := src.Replay(t.Context(), from, rec); !errors.Is(err, errEnough) {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > size*5/4 {
+			t.Errorf("a row of %d bytes took %d", size, n)
+		}
+		if n := src.Status().BytesRead; n > size*5/4 {
+			t.Errorf("%d bytes were read for it", n)
+		}
+	})
 }

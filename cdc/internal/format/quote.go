@@ -24,13 +24,14 @@ func AppendQuoted[S []byte | string](dst []byte, s S) []byte {
 
 // AppendQuotedBytes is AppendQuoted for bytes; it takes the whole string at once where there is nothing to escape.
 func AppendQuotedBytes(dst, b []byte) []byte {
+	dst = slices.Grow(dst, len(b)+len(b)/16+2) // for what has to be escaped, and for what comes next
 	if !isPlain(b) {
 		dst = append(dst, '"')
 		dst = appendEscaped(dst, b)
 		return append(dst, '"')
 	}
 	at := len(dst)
-	dst = slices.Grow(dst, len(b)+2)[:at+len(b)+2]
+	dst = dst[:at+len(b)+2]
 	dst[at] = '"'
 	copy(dst[at+1:], b)
 	dst[len(dst)-1] = '"'
