@@ -113,7 +113,7 @@ func (r *reader) rollbackPrepared(ctx context.Context, e *event, xid string) err
 	was, err := r.server.prepared(ctx, xid, r.group.start)
 	switch {
 	case errors.Is(err, ErrPurged) || err == nil && was.committed:
-		r.group.notices = append(r.group.notices, Notice{
+		r.group.note(Notice{
 			Message: fmt.Sprintf("XA ROLLBACK at %s: the binlog does not hold it as prepared, and may have it as committed", r.group.start)})
 	case err != nil:
 		return err
@@ -122,7 +122,7 @@ func (r *reader) rollbackPrepared(ctx context.Context, e *event, xid string) err
 }
 
 func (r *reader) tellAndFinish(ctx context.Context, e *event, what string) error {
-	r.group.notices = append(r.group.notices, Notice{Message: what})
+	r.group.note(Notice{Message: what})
 	return r.finish(ctx, e)
 }
 
@@ -273,7 +273,7 @@ func (r *reader) define(ctx context.Context, m *mapped, at Position) (*Table, er
 func (r *reader) undecodable(h heldRows, at Position, err error) error {
 	for _, target := range []error{ErrSchema, ErrNoTable, ErrValue, ErrCorrupt} {
 		if errors.Is(err, target) {
-			r.group.notices = append(r.group.notices, Notice{Schema: h.table.schema, Table: h.table.table,
+			r.group.note(Notice{Schema: h.table.schema, Table: h.table.table,
 				Message: fmt.Sprintf("rows of %s.%s at %s can't be decoded: %v", h.table.schema, h.table.table, at.change(h.event, 0), err)})
 			return nil
 		}

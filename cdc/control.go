@@ -42,7 +42,7 @@ func (r *reader) statement(ctx context.Context, e *event, q query) error {
 		r.group.mark(savepointName(rest))
 	case "ROLLBACK TO":
 		if name := savepointName(rest); !r.group.rollbackTo(name) && r.direct == nil {
-			r.group.notices = append(r.group.notices, Notice{
+			r.group.note(Notice{
 				Message: fmt.Sprintf("the transaction at %s goes back to a savepoint %q that it does not have", r.group.start, name)})
 		}
 	case "COMMIT":
@@ -91,11 +91,11 @@ func (r *reader) lose(st *ddl.Statement) {
 	}
 	what := fmt.Sprintf("%s at %s %s", st.Verb, r.group.start, did)
 	if st.Dropped != "" || st.AnyTable {
-		r.group.notices = append(r.group.notices, Notice{Schema: st.Dropped, Message: what})
+		r.group.note(Notice{Schema: st.Dropped, Message: what})
 	}
 	for _, n := range st.Names {
 		if r.h.Wants([]byte(n.Schema), []byte(n.Table)) {
-			r.group.notices = append(r.group.notices, Notice{Schema: n.Schema, Table: n.Table, Message: what})
+			r.group.note(Notice{Schema: n.Schema, Table: n.Table, Message: what})
 		}
 	}
 }

@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +26,13 @@ type group struct {
 	marks    []savepoint
 	undone   []span // ordinals of rows events that ROLLBACK TO took back
 	notices  []Notice
+}
+
+// note keeps a notice for the group's end, one for each table: the first says enough.
+func (g *group) note(n Notice) {
+	if !slices.ContainsFunc(g.notices, func(o Notice) bool { return o.Schema == n.Schema && o.Table == n.Table }) {
+		g.notices = append(g.notices, n)
+	}
 }
 
 // heldRows is one rows event that waits for its group's end.

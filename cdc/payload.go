@@ -87,7 +87,7 @@ func payloadOf(body []byte) (data []byte, compressed bool, err error) {
 		zstdMethod, none  = 0, 255
 	)
 	compressed = true
-	length := -1
+	length, whole := -1, len(body)
 	for len(body) > 0 {
 		kind, rest, ok := lenenc(body)
 		if !ok {
@@ -120,7 +120,7 @@ func payloadOf(body []byte) (data []byte, compressed bool, err error) {
 		}
 		body = rest[n:]
 	}
-	return nil, false, fmt.Errorf("%w: transaction payload of %d bytes", ErrCorrupt, len(body))
+	return nil, false, fmt.Errorf("%w: transaction payload event of %d bytes", ErrCorrupt, whole)
 }
 
 // lenenc reads a length-encoded integer without reading past b.

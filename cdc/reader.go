@@ -171,7 +171,7 @@ func (r *reader) tellAll(ctx context.Context, e *event, what string) error {
 	}
 	n := Notice{Message: fmt.Sprintf("%s (%s, ends at offset %d)", what, r.file, r.end)}
 	if r.group.open {
-		r.group.notices = append(r.group.notices, n)
+		r.group.note(n)
 		return nil
 	}
 	start, err := r.place.begin(e)
@@ -181,7 +181,7 @@ func (r *reader) tellAll(ctx context.Context, e *event, what string) error {
 	if err := r.open(start, time.Time{}); err != nil {
 		return err
 	}
-	r.group.notices = append(r.group.notices, n)
+	r.group.note(n)
 	return r.finish(ctx, e)
 }
 

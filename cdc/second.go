@@ -25,7 +25,9 @@ func (s *Source) again(ctx context.Context, r *reader, start, as Position, at ti
 	if err != nil {
 		return err
 	}
-	r.group.notices = append(r.group.notices, sub.group.notices...)
+	for _, n := range sub.group.notices {
+		r.group.note(n)
+	}
 	return nil
 }
 

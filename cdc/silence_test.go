@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -13,7 +12,8 @@ import (
 )
 
 // thinLink forwards TCP connections to a database: what comes from there in small
-// pieces, with a pause after each, and nothing more of it once frozen.
+// pieces, with a pause after each, and nothing more of it once frozen. The first
+// connection on which cutAt is sent ends there, after cut was called.
 type thinLink struct {
 	t      *testing.T
 	l      net.Listener
@@ -25,6 +25,8 @@ type thinLink struct {
 	cond     *sync.Cond
 	moved    int
 	freezeAt int // moved may not exceed it; 0: no limit
+	cutAt    string
+	cut      func()
 	closed   bool
 }
 
@@ -65,13 +67,36 @@ func (k *thinLink) accept() {
 			continue
 		}
 		end := sync.OnceFunc(func() { c.Close(); d.Close() })
-		k.wg.Go(func() { defer end(); _, _ = io.Copy(d, c) })
+		k.wg.Go(func() { defer end(); k.up(d, c) })
 		k.wg.Go(func() { defer end(); k.down(c, d) })
 		k.wg.Go(func() { // ends the two with the test
 			<-k.done
 			end()
 		})
 	}
+}
+
+func (k *thinLink) up(d, c net.Conn) {
+	for b := make([]byte, piece); ; {
+		n, err := c.Read(b)
+		if err != nil || k.cuts(b[:n]) {
+			return
+		}
+		if _, err := d.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (k *thinLink) cuts(b []byte) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.cutAt == "" || !strings.Contains(string(b), k.cutAt) {
+		return false
+	}
+	k.cutAt = ""
+	k.cut()
+	return true
 }
 
 func (k *thinLink) down(c, d net.Conn) {
@@ -169,6 +194,30 @@ func TestSlowIsNotSilent(t *testing.T) {
 		for i, text := range rd.texts() {
 			if len(want) <= i || !strings.HasPrefix(text, want[i]) {
 				t.Errorf("change %d is %.30s, of %v", i, text, want)
+			}
+		}
+	})
+}
+
+// TestNowIsOfTheLastTry: a reading from now whose first try fails begins at the now of
+// the next, and not at a place that nobody prepared for.
+func TestNowIsOfTheLastTry(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		for _, query := range []string{"UNIX_TIMESTAMP", "SHOW BINARY LOGS", "information_schema.TABLES"} {
+			s := throwaway.Test(t, flavor)
+			draft(t, s)
+			link := newThinLink(t, s.Addr())
+			src, err := New(Config{Addr: link.l.Addr().String(), User: s.User(), Password: s.Password(), TLS: "off"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			link.cutAt, link.cut = query, func() { exec(t, s, "INSERT INTO draft.teams VALUES (1, 'before')") }
+			rd := read(t, src, Position{}, newRecorder())
+			exec(t, s, "INSERT INTO draft.teams VALUES (2, 'after')")
+			rd.upTo(t)
+			same(t, query, rd.texts(), []string{`insert teams 2,"after"`})
+			if link.cutAt != "" {
+				t.Errorf("nobody asked for %s", query)
 			}
 		}
 	})

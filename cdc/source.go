@@ -155,6 +155,13 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 	}
 	flavor := s.identify(c)
 	fromNow := r.cur.IsZero()
+	if fromNow {
+		defer func() {
+			if !r.known { // nothing was read: the next try is again from its own now
+				r.cur = Position{}
+			}
+		}()
+	}
 	behind, err := s.approach(c, r, live)
 	if err != nil {
 		quit(c)
@@ -163,14 +170,8 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 	if fromNow {
 		if err := s.rememberFrom(ctx, r.cur, r.h.Wants); err != nil {
 			quit(c)
-			r.cur = Position{}
 			return err
 		}
-		defer func() {
-			if !r.known { // nothing was read: the next try is again from its own now
-				r.cur = Position{}
-			}
-		}()
 	}
 	d, err := s.dump(ctx, c, flavor, r.cur, live)
 	if err != nil {

@@ -40,7 +40,7 @@ func AppendPatched(dst, base, diffs []byte, compact bool) ([]byte, error) {
 		root = &node{typ: base[0], b: base[1:]}
 	}
 	c := wire.Cursor{B: diffs}
-	for c.Left() > 0 {
+	for nth := 1; c.Left() > 0; nth++ {
 		op := c.Uint(1)
 		path := c.Take(c.Length())
 		var doc []byte
@@ -56,7 +56,7 @@ func AppendPatched(dst, base, diffs []byte, compact bool) ([]byte, error) {
 		}
 		var err error
 		if root, err = root.apply(byte(op), path, v, &budget); err != nil {
-			return dst, fmt.Errorf("change at %q: %w", path, err)
+			return dst, fmt.Errorf("change number %d: %w", nth, err) // its path is of the document, which may be masked
 		}
 	}
 	w := writer{dst: dst, compact: compact, budget: len(base) + len(diffs)}
