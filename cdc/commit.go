@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"rowcast/cdc/internal/ddl"
 )
 
 // rows takes a rows event: it is counted, and held if its table is wanted.
@@ -141,7 +143,18 @@ func (r *reader) finish(ctx context.Context, e *event) error {
 		return nil
 	}
 	g := &r.group
-	d := direct{as: g.start, time: r.commitTime(e), undone: g.undone}
+	// Events of this group only: a GTID event that ends it belongs to the next.
+	next := r.place
+	if beginsGroup(e.typ) {
+		next.end -= uint64(e.size)
+	}
+	cp, ok := next.checkpoint()
+	if !ok {
+		// No dump can start past 4 GiB: until the next file begins, the group is what to go back to.
+		cp = g.start
+		cp.kind = pastGroup
+	}
+	d := direct{as: g.start, read: cp.Group(), time: r.commitTime(e), undone: g.undone}
 	if g.overflow {
 		if err := r.server.again(ctx, r, g.start, g.start, d.time, d.undone); err != nil {
 			return fmt.Errorf("read the large transaction at %s again: %w", g.start, err)
@@ -151,18 +164,6 @@ func (r *reader) finish(ctx context.Context, e *event) error {
 		if err := r.deliver(ctx, h, g.arena[h.off:h.off+h.len], &d); err != nil {
 			return err
 		}
-	}
-	// Events of this group only: a GTID event that ends it belongs to the next.
-	end := *e
-	next := r.place
-	if beginsGroup(e.typ) {
-		next.end -= uint64(end.size)
-	}
-	cp, ok := next.checkpoint()
-	if !ok {
-		// No dump can start behind 4 GiB: until the next file begins, the group is what to go back to.
-		cp = g.start
-		cp.kind = pastGroup
 	}
 	for _, n := range g.notices {
 		n.At = cp
@@ -186,7 +187,7 @@ func (r *reader) deliver(ctx context.Context, h heldRows, body []byte, d *direct
 			return nil
 		}
 	}
-	t, err := r.define(ctx, h.table, d.as)
+	t, err := r.define(ctx, h.table, d)
 	if err != nil {
 		return r.undecodable(h, d.as, err)
 	}
@@ -248,14 +249,19 @@ func (r *reader) each(rows *rowsEvent, c *Change, undecodable func(error) error)
 }
 
 // define finds a mapped table's columns, once.
-func (r *reader) define(ctx context.Context, m *mapped, at Position) (*Table, error) {
+func (r *reader) define(ctx context.Context, m *mapped, d *direct) (*Table, error) {
 	if m.defined != nil || m.err != nil {
 		return m.defined, m.err
 	}
 	var def *TableDef
 	if m.tm.needsDef() {
 		var err error
-		if def, err = r.server.define(ctx, m.schema, m.table, at, !m.tm.placed()); err != nil {
+		if name := (ddl.Name{Schema: m.schema, Table: m.table}); m.tm.placed() {
+			def, err = r.server.define(ctx, name, d.as, d.read)
+		} else {
+			def, err = r.server.hint(ctx, name, d.as)
+		}
+		if err != nil {
 			if errors.Is(err, ErrSchema) || errors.Is(err, ErrNoTable) {
 				m.err = err
 			}

@@ -62,7 +62,7 @@ func savepointName(b []byte) string { return string(bytes.Trim(bytes.TrimSpace(b
 // ddl handles what is no transaction control: DDL, and DML that was logged as a
 // statement, by a session's own binlog_format.
 func (r *reader) ddl(ctx context.Context, e *event, q query) error {
-	st := ddl.Parse(q.schema, q.text, ddl.Mode{SQL: q.sqlMode, Fold: r.foldNames})
+	st := q.parse(r.foldNames)
 	if r.direct == nil {
 		r.lose(st)
 	}
@@ -79,7 +79,7 @@ func (r *reader) ddl(ctx context.Context, e *event, q query) error {
 func (r *reader) lose(st *ddl.Statement) {
 	if st.Alters || st.AltersIndexes {
 		clear(r.maps) // a table may be another one from here on
-		r.server.altered(st, r.group.start)
+		r.server.alter(st, r.group.start)
 	}
 	if !st.UnloggedRows {
 		return

@@ -4,21 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"rowcast/cdc/internal/ddl"
 )
 
-// prepares knows the XA transactions of files that were looked through to their
-// end: each file is read once, however many commits are looked for.
-type prepares struct {
-	searching chan struct{} // capacity 1: who has put something in owns files
-	files     map[string]xaStates
+// xaMark is where an XA transaction is prepared, or ended.
+type xaMark struct {
+	xid       string
+	prepared  bool
+	committed bool
+	undone    []span // of what is prepared
 }
 
-// xaStates holds what a file says last of each xid.
-type xaStates map[string]xaState
+// maxMarks bounds the marks that are remembered; parts of the binlog that hold more are read again.
+const maxMarks = 200_000
 
 type xaState struct {
 	prepared  // start is zero where it was ended since
@@ -28,9 +30,9 @@ type xaState struct {
 // prepared implements server: it looks from the file that the transaction's end
 // is in back to the oldest. A reading needs it for what was prepared before it
 // began; it stands still meanwhile, which is logged.
-func (s *Source) prepared(ctx context.Context, xid string, before Position) (xaState, error) {
-	s.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "ended", before)
-	c, err := s.Connect(ctx)
+func (rd *tracker) prepared(ctx context.Context, xid string, before Position) (xaState, error) {
+	rd.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "ended", before)
+	c, err := rd.Connect(ctx)
 	if err != nil {
 		return xaState{}, err
 	}
@@ -39,50 +41,41 @@ func (s *Source) prepared(ctx context.Context, xid string, before Position) (xaS
 	if err != nil {
 		return xaState{}, err
 	}
-	select { // who waits for another's search must be able to leave
-	case s.prepares.searching <- struct{}{}:
-	case <-ctx.Done():
-		return xaState{}, ctx.Err()
-	}
-	defer func() { <-s.prepares.searching }()
-	to := before
-	for i := len(files) - 1; i >= 0; i-- {
-		from, err := Checkpoint(files[i].name, firstPos, 0)
+	to := before.Group()
+	for _, f := range slices.Backward(files) {
+		from, err := Checkpoint(f.name, firstPos, 0)
 		if err != nil {
 			return xaState{}, err
 		}
 		if from.Compare(before) > 0 {
 			continue
 		}
-		known, ok := s.prepares.files[from.file]
-		if own := from.file == before.file; own || !ok { // what is known of a file holds at its end, and so not in the commit's own
-			if known, err = s.xaIn(ctx, from, to); err != nil {
-				return xaState{}, err
-			}
-			if !own {
-				s.prepares.files[from.file] = known
-			}
+		marks, err := rd.xa.between(ctx, from, to, rd.live, rd.searchXA)
+		if err != nil && !errors.Is(err, ErrPurged) { // purged while we looked: go on with what is left
+			return xaState{}, err
 		}
-		if last, ok := known[xid]; ok {
-			return last, nil
+		for _, m := range slices.Backward(marks) {
+			if m.what.xid == xid && m.at.Compare(before) < 0 {
+				return state(m), nil
+			}
 		}
 		to = from
 	}
 	return xaState{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
 }
 
-// forget is for when files of the same names may be others: behind a RESET.
-func (p *prepares) forget() {
-	p.searching <- struct{}{}
-	p.files = map[string]xaStates{}
-	<-p.searching
+func state(m found[xaMark]) xaState {
+	if m.what.prepared {
+		return xaState{prepared: prepared{start: m.at, undone: m.what.undone}}
+	}
+	return xaState{committed: m.what.committed}
 }
 
-// xaIn looks through the binlog between two checkpoints.
-func (s *Source) xaIn(ctx context.Context, from, to Position) (xaStates, error) {
-	found := xaStates{}
-	var g group // as far as it says where a transaction begins, and which of its rows were rolled back
+// searchXA looks through the binlog between two checkpoints.
+func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[xaMark], reached Position, err error) {
+	var g group // as far as it says which rows of a transaction were rolled back
 	var unpack payload
+	mark := func(m xaMark) { list = append(list, found[xaMark]{g.start, m}) }
 	look := func(e *event) error {
 		if rowsEventType(e.typ) {
 			g.events++
@@ -92,7 +85,7 @@ func (s *Source) xaIn(ctx context.Context, from, to Position) (xaStates, error) 
 		case replication.XA_PREPARE_LOG_EVENT:
 			xid, onePhase, err := parsePrepare(e.body)
 			if err == nil && !onePhase {
-				found[xid] = xaState{prepared: prepared{start: g.start, undone: g.undone}}
+				mark(xaMark{xid: xid, prepared: true, undone: g.undone})
 			}
 			return err
 		case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
@@ -105,25 +98,21 @@ func (s *Source) xaIn(ctx context.Context, from, to Position) (xaStates, error) 
 			case "ROLLBACK TO":
 				g.rollbackTo(savepointName(rest))
 			case "XA COMMIT", "XA ROLLBACK":
-				found[xidOf(rest)] = xaState{committed: verb == "XA COMMIT"}
+				mark(xaMark{xid: xidOf(rest), committed: verb == "XA COMMIT"})
 			}
 			return err
 		}
 		return nil
 	}
-	err := s.scan(ctx, from, to, func(p *place, e *event) (err error) {
+	reached, err = s.scan(ctx, from, to, func(start Position, e *event) error {
 		if beginsGroup(e.typ) {
 			g.reset()
-			g.start, err = p.begin(e)
-			return err
+			g.start = start
 		}
 		if e.typ == replication.TRANSACTION_PAYLOAD_EVENT {
 			return unpack.each(e, look)
 		}
 		return look(e)
 	})
-	if errors.Is(err, ErrPurged) {
-		err = nil // it was purged while we looked: go on with what is left
-	}
-	return found, err
+	return list, reached, err
 }

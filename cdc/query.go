@@ -8,6 +8,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"rowcast/cdc/internal/charset"
+	"rowcast/cdc/internal/ddl"
 	"rowcast/cdc/internal/wire"
 )
 
@@ -45,6 +46,11 @@ func parseQuery(e *event) (q query, err error) {
 		q.text = cs.AppendUTF8(nil, q.text)
 	}
 	return q, nil
+}
+
+// parse reads the statement; fold tells whether the server folds names.
+func (q query) parse(fold bool) *ddl.Statement {
+	return ddl.Parse(q.schema, q.text, ddl.Mode{SQL: q.sqlMode, Fold: fold})
 }
 
 // statusVars reads the sql_mode of the session and the collation of the text, 0

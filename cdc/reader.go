@@ -14,9 +14,11 @@ import (
 
 // server is what a reader asks for beside the events: the Source, or a test's own.
 type server interface {
-	// define finds what the table map does not say: column names and the like,
-	// as they were at a group's start.
-	define(ctx context.Context, schema, table string, at Position, hint bool) (*TableDef, error)
+	// define finds what a table map leaves out, column names and the like, as they
+	// were at the group at. The reader has passed everything up to read.
+	define(ctx context.Context, table ddl.Name, at, read Position) (*TableDef, error)
+	// hint is a definition of no particular place, or nil: for what little a full table map leaves out.
+	hint(ctx context.Context, table ddl.Name, at Position) (*TableDef, error)
 	// same is t, or a Table that says the same and is in use already.
 	same(t *Table) *Table
 	// again reads the rows of wanted tables of the group at start, which is known
@@ -24,8 +26,8 @@ type server interface {
 	again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error
 	// prepared finds what the binlog says last, before a place, of an XA transaction.
 	prepared(ctx context.Context, xid string, before Position) (xaState, error)
-	// altered is told of each statement that altered a table, and of its group.
-	altered(st *ddl.Statement, at Position)
+	// alter notes a statement that altered a table, and its group.
+	alter(st *ddl.Statement, at Position)
 }
 
 // reader turns the events of one binlog into committed changes. It does no I/O
@@ -65,6 +67,7 @@ type mapped struct {
 // direct makes a reader hand over rows as they come: its group is known to be committed.
 type direct struct {
 	as     Position
+	read   Position // everything up to here was read before
 	time   time.Time
 	undone []span
 	done   bool

@@ -16,8 +16,6 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/google/uuid"
-
-	"rowcast/cdc/internal/ddl"
 )
 
 // Config says which database to read and how to reach it.
@@ -42,11 +40,11 @@ type Source struct {
 	log     *slog.Logger
 	uuid    string
 	status  status
-	catalog catalog
+	catalog *catalog
 	tables  sameTables
 
-	prepares prepares
-	patience time.Duration // readTimeout, or less in a test
+	xa       *scans[xaMark] // what became of XA transactions
+	patience time.Duration  // readTimeout, or less in a test
 }
 
 // New checks the configuration. It does no I/O but to read certificates.
@@ -61,9 +59,8 @@ func New(cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString(), patience: readTimeout}
-	s.catalog.known = map[ddl.Name]knownTable{}
-	s.prepares = prepares{searching: make(chan struct{}, 1), files: map[string]xaStates{}}
+	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString(), patience: readTimeout,
+		catalog: newCatalog(), xa: newScans[xaMark](maxMarks)}
 	return s, nil
 }
 
@@ -101,13 +98,11 @@ type handlerError struct{ error }
 func (e handlerError) Unwrap() error { return e.error }
 
 func (s *Source) run(ctx context.Context, from Position, h Handler, live bool) error {
-	r := newReader(guard{h}, s, from)
-	if live {
-		r.server = following{s}
-	}
+	rd := &tracker{Source: s, live: live}
+	r := newReader(guard{h}, rd, from)
 	for try := 0; ; try++ {
 		before := r.cur
-		err := s.session(ctx, r, live)
+		err := rd.session(ctx, r)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -119,7 +114,10 @@ func (s *Source) run(ctx context.Context, from Position, h Handler, live bool) e
 			s.status.update(func(st *Status) { st.Connected, st.CaughtUp, st.LastError = false, false, err.Error() })
 		}
 		if fatal(err) {
-			s.prepares.forget()
+			if live { // the server's binlog may be another one now; what a client's id is worth says nothing about it
+				s.catalog.forget()
+				s.xa.forget()
+			}
 			return err
 		}
 		if r.cur != before {
@@ -148,7 +146,8 @@ func backoff(try int) time.Duration {
 }
 
 // session is one connection's worth of reading.
-func (s *Source) session(ctx context.Context, r *reader, live bool) error {
+func (rd *tracker) session(ctx context.Context, r *reader) error {
+	s, live := rd.Source, rd.live
 	c, err := s.Connect(ctx)
 	if err != nil {
 		return err
@@ -168,10 +167,14 @@ func (s *Source) session(ctx context.Context, r *reader, live bool) error {
 		return err
 	}
 	if fromNow {
-		if err := s.rememberFrom(ctx, r.cur, r.h.Wants); err != nil {
+		s.catalog.forget() // nobody reads what lies between
+		if err := s.Remember(ctx, r.h.Wants); err != nil {
 			quit(c)
 			return err
 		}
+	}
+	if fromNow || rd.passed.IsZero() {
+		rd.passed = r.cur.Group()
 	}
 	d, err := s.dump(ctx, c, flavor, r.cur, live)
 	if err != nil {

@@ -639,7 +639,7 @@ func TestSilence(t *testing.T) {
 			t.Fatal(err)
 		}
 		rec := newRecorder()
-		r := newReader(rec, src, Position{})
+		r := newReader(rec, &tracker{Source: src}, Position{})
 		if _, err := src.approach(c, r, false); err != nil {
 			t.Fatal(err)
 		}

@@ -75,6 +75,9 @@ func newTable(t *Table) *Table {
 	return t
 }
 
+// same implements server.
+func (s *Source) same(t *Table) *Table { return s.tables.of(t) }
+
 // sameTables keeps each table as it was defined last. The live feed, a replay, and
 // the second reading of a large group then have one Table for one definition;
 // otherwise who keeps something for each Table would keep it for each reading.

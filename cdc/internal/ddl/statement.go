@@ -114,14 +114,6 @@ func (m Mode) fold(name string) string {
 	return name
 }
 
-// Touches tells whether the statement names the table, in any role. Case is
-// ignored: some servers fold names, and a needless look-up harms nobody.
-func (st *Statement) Touches(schema, table string) bool {
-	return strings.EqualFold(st.Dropped, schema) || slices.ContainsFunc(st.Names, func(n Name) bool {
-		return strings.EqualFold(n.Schema, schema) && strings.EqualFold(n.Table, table)
-	})
-}
-
 // words are the unquoted words of a statement, in upper case.
 type words []string
 

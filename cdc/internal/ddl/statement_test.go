@@ -99,7 +99,7 @@ func TestStatements(t *testing.T) {
 				schema, table = "d", schema
 			}
 			for _, table := range strings.Split(table, " ") {
-				if !st.Touches(schema, table) {
+				if !st.Touch().Has(Name{strings.ToUpper(schema), table}.Keys()) {
 					t.Errorf("%s: does not touch %s.%s (%v)", sql, schema, table, st.Names)
 				}
 			}
@@ -156,7 +156,7 @@ func FuzzStatement(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, sql []byte, mode uint64) {
 		st := Parse("d", sql, Mode{SQL: mode, Fold: mode&1 != 0})
-		st.Touches("a", "b")
+		st.Touch().Has(Name{"a", "b"}.Keys())
 		if st.UnloggedRows && st.Verb == "" {
 			t.Fatalf("%q changes rows without a word for it", sql)
 		}
