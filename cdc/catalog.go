@@ -217,7 +217,7 @@ func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) 
 	}
 	defer quit(conn)
 	r, err := conn.Execute(`SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES
-		WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND @@global.binlog_row_metadata <> 'FULL'`)
+		WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') AND @@global.binlog_row_metadata <> 'FULL'`)
 	if err != nil {
 		return fmt.Errorf("list the tables: %w", explain(unwrapTrace(err)))
 	}

@@ -191,6 +191,9 @@ func (r *reader) deliver(ctx context.Context, h heldRows, body []byte, d *direct
 	if err != nil {
 		return r.undecodable(h, d.as, err)
 	}
+	if t == nil {
+		return nil
+	}
 	rows, err := parseRows(h.typ, body)
 	if err == nil {
 		err = rows.bind(t, &r.inflater)
@@ -248,7 +251,7 @@ func (r *reader) each(rows *rowsEvent, c *Change, undecodable func(error) error)
 	}
 }
 
-// define finds a mapped table's columns, once.
+// define finds a mapped table's columns, once; nil for a sequence, which has no rows to hand over.
 func (r *reader) define(ctx context.Context, m *mapped, d *direct) (*Table, error) {
 	if m.defined != nil || m.err != nil {
 		return m.defined, m.err
@@ -267,6 +270,9 @@ func (r *reader) define(ctx context.Context, m *mapped, d *direct) (*Table, erro
 			}
 			return nil, err
 		}
+	}
+	if m.tm.isSequence(def) {
+		return nil, nil
 	}
 	if m.defined, m.err = m.tm.table(def); m.err != nil {
 		return nil, m.err

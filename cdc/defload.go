@@ -64,9 +64,10 @@ func (d *defLoader) each(sql, prefix string, row func(def *TableDef, text func(i
 
 func (d *defLoader) tables() error {
 	return d.each(`SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, IFNULL(ENGINE, '') FROM information_schema.TABLES
-		WHERE %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_SCHEMA, TABLE_NAME`, "",
+		WHERE %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') ORDER BY TABLE_SCHEMA, TABLE_NAME`, "",
 		func(_ *TableDef, text func(int) string, _ func(int) int) error {
-			def := &TableDef{Flavor: d.flavor, Schema: text(0), Name: text(1), versioned: text(2) == "SYSTEM VERSIONED"}
+			def := &TableDef{Flavor: d.flavor, Schema: text(0), Name: text(1), versioned: text(2) == "SYSTEM VERSIONED",
+				sequence: text(2) == "SEQUENCE"}
 			def.inMemory = strings.EqualFold(text(3), "MEMORY")
 			d.defs = append(d.defs, def)
 			d.byName[[2]string{def.Schema, def.Name}] = def

@@ -162,3 +162,55 @@ func TestStatementsInOtherCharsets(t *testing.T) {
 		}
 	})
 }
+
+// TestSequences: MariaDB logs the writes of a sequence as rows of a table. They are
+// not changes, and nobody is reset for them; the tables beside them go on.
+func TestSequences(t *testing.T) {
+	for _, metadata := range []string{"NO_LOG", "FULL"} {
+		t.Run(metadata, func(t *testing.T) {
+			t.Parallel()
+			s := throwaway.Test(t, throwaway.MariaDB, "--binlog-row-metadata="+metadata)
+			draft(t, s)
+			exec(t, s, "CREATE SEQUENCE draft.before CACHE 2", "INSERT INTO draft.teams VALUES (1, ''), (2, ''), (3, '')")
+			src := source(t, s)
+			rd := read(t, src, Position{}, newRecorder())
+			exec(t, s, "SELECT NEXTVAL(draft.before)", "CREATE SEQUENCE draft.sq START WITH 5 CACHE 2", "INSERT INTO draft.picks VALUES (NEXTVAL(draft.sq), 'a')",
+				"SELECT NEXTVAL(draft.sq) FROM draft.teams", "ALTER SEQUENCE draft.sq RESTART 50", "SELECT SETVAL(draft.sq, 99)",
+				"CREATE OR REPLACE SEQUENCE draft.sq", "SELECT NEXTVAL(draft.sq)", "INSERT INTO draft.picks VALUES (1, 'b')", "DROP SEQUENCE draft.sq")
+			rd.upTo(t)
+			same(t, metadata, rd.texts(), []string{`insert picks 5,"a"`, `insert picks 1,"b"`})
+			exec(t, s, "CREATE TABLE draft.sq (next_not_cached_value INT)", "INSERT INTO draft.sq VALUES (7)")
+			rd.upTo(t)
+			same(t, metadata, rd.texts()[2:], []string{"insert sq 7"})
+
+			found, err := src.Tables(t.Context(), "draft.before", "draft.b*")
+			if err != nil || len(found.Matches[0].Defs) > 0 || !found.Matches[0].Sequence || len(found.Matches[1].Defs) > 0 {
+				t.Errorf("%+v, %v", found, err)
+			}
+		})
+	}
+}
+
+// TestBackticksInNames: a table's name may hold any character.
+func TestBackticksInNames(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		exec(t, s, "CREATE TABLE draft.`we``ird` (`a``b` INT PRIMARY KEY)", "CREATE TABLE draft.`we``ird2` LIKE draft.`we``ird`")
+		src := source(t, s)
+		rd := read(t, src, Position{}, newRecorder())
+		for _, sql := range [][]string{
+			{"INSERT INTO draft.`we``ird` VALUES (1)", "TRUNCATE TABLE draft.`we``ird`"},
+			{"ALTER TABLE draft.`we``ird` ADD COLUMN c INT", "INSERT INTO draft.`we``ird` VALUES (2, 3)"},
+			{"RENAME TABLE draft.`we``ird` TO draft.`old``ird`, draft.`we``ird2` TO draft.`we``ird`", "INSERT INTO draft.`we``ird` VALUES (4)"},
+		} {
+			exec(t, s, sql...)
+			rd.upTo(t)
+		}
+		same(t, "backticks", rd.texts(), []string{"insert we`ird 1", "notice draft.we`ird", "insert we`ird 2,3", "notice draft.we`ird", "notice draft.old`ird", "notice draft.we`ird2", "insert we`ird 4"})
+		found, err := src.Tables(t.Context(), "draft.we`ird")
+		if err != nil || len(found.Matches[0].Defs) != 1 {
+			t.Errorf("%+v, %v", found, err)
+		}
+	})
+}

@@ -20,6 +20,7 @@ type TableDef struct {
 	hashKeys  int  // MariaDB: UNIQUE over long values
 	inMemory  bool // ENGINE=MEMORY
 	versioned bool // MariaDB: system versioning without columns of its own
+	sequence  bool // MariaDB: not a table, though it is logged as one
 }
 
 // ColumnDef is one column of a TableDef.
@@ -67,8 +68,8 @@ func LoadTableDefs(c *client.Conn, flavor Flavor, schema, table string) ([]*Tabl
 	if err != nil {
 		return nil, fmt.Errorf("load the definitions of %s.%s: %w", schema, table, err)
 	}
-	return slices.DeleteFunc(defs, func(d *TableDef) bool { // they are in no binlog
-		return d.Schema == "performance_schema" || d.Schema == "information_schema"
+	return slices.DeleteFunc(defs, func(d *TableDef) bool { // the schemas are in no binlog
+		return d.Schema == "performance_schema" || d.Schema == "information_schema" || d.sequence
 	}), nil
 }
 

@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
@@ -20,7 +21,22 @@ func (m *tableMap) needsDef() bool {
 			return true
 		}
 	}
-	return m.mayBeVersioned()
+	return m.mayBeVersioned() || m.mayBeSequence()
+}
+
+// mayBeSequence tells whether the columns are named as those of a MariaDB sequence.
+// A write of one is logged as rows of a table; where it is not logged how the columns
+// are named, the definition alone can tell.
+func (m *tableMap) mayBeSequence() bool {
+	return m.flavor == MariaDB && slices.EqualFunc(m.columns, sequenceColumns, func(c Column, name string) bool { return c.Name == name })
+}
+
+var sequenceColumns = []string{"next_not_cached_value", "minimum_value", "maximum_value", "start_value", "increment", "cache_size", "cycle_option", "cycle_count"}
+
+// isSequence tells whether the event is of a sequence rather than of a table: by its
+// definition, or by its columns if it is gone since.
+func (m *tableMap) isSequence(def *TableDef) bool {
+	return def != nil && def.sequence || def == nil && m.mayBeSequence()
 }
 
 // versionType: a time, or with transaction-precise history a transaction's number.

@@ -20,9 +20,10 @@ type TableMatch struct {
 	Defs []*TableDef // one, or any number for a pattern; none: it has no such table
 
 	// Where it has no table of that very name:
-	View    bool     // there is a view of that name
-	Tables  []string // all tables and views of the database
-	Schemas []string // all databases, where there is none of that name, or an empty one
+	View     bool     // there is a view of that name
+	Sequence bool     // there is a sequence of that name
+	Tables   []string // all tables and views of the database
+	Schemas  []string // all databases, where there is none of that name, or an empty one
 }
 
 // Tables looks for names as the config has them: schema.table, where * stands
@@ -71,7 +72,7 @@ func matchOf(c *client.Conn, flavor Flavor, name string) (m TableMatch, err erro
 	}
 	def, err := LoadTableDef(c, flavor, schema, table)
 	switch {
-	case err == nil && def.Schema == schema && def.Name == table:
+	case err == nil && def.Schema == schema && def.Name == table && !def.sequence:
 		m.Defs = []*TableDef{def}
 		return m, nil
 	case err == nil, errors.Is(err, ErrNoTable): // the server may take a name in another case for the same
@@ -90,7 +91,9 @@ func (m *TableMatch) lookAround(c *client.Conn, schema, table string) error {
 	for i := range r.RowNumber() {
 		name, _ := r.GetString(i, 0)
 		kind, _ := r.GetString(i, 1)
-		m.View = m.View || name == table && strings.Contains(kind, "VIEW")
+		if name == table {
+			m.View, m.Sequence = strings.Contains(kind, "VIEW"), kind == "SEQUENCE"
+		}
 		m.Tables = append(m.Tables, strings.Clone(name))
 	}
 	if len(m.Tables) > 0 {

@@ -20,10 +20,18 @@ func parseName(s string) (name, error) {
 	if !ok || schema == "" || table == "" {
 		return name{}, fmt.Errorf(`%q is not schema.table, such as "draft.picks" or "draft.*"`, s)
 	}
-	if strings.ContainsAny(s, "\r\n\x00`") {
-		return name{}, fmt.Errorf("%q holds a character that can't be in it; write schema.table without quotes", s)
+	if strings.ContainsAny(s, "\r\n\x00") {
+		return name{}, fmt.Errorf("%q holds a character that can't be in it; write schema.table", s)
+	}
+	if isQuoted(schema) || isQuoted(table) {
+		return name{}, fmt.Errorf("%q has quotes around a name; write schema.table without quotes", s)
 	}
 	return name{schema: schema, table: table, wild: strings.Contains(s, "*")}, nil
+}
+
+// isQuoted tells whether a name was written as in SQL. One backtick may be part of it.
+func isQuoted(name string) bool {
+	return len(name) > 1 && name[0] == '`' && name[len(name)-1] == '`'
 }
 
 // matches tells whether a table goes by this name. It does not allocate.

@@ -118,6 +118,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("wants %s.%s: not %s", c.schema, c.table, c.want)
 		}
 	}
+	for name, refused := range map[string]bool{"draft.we`ird": false, "draft.`": false, "`draft`.picks": true, "draft.`picks`": true, "`draft.picks`": false} {
+		if _, err := parseName(name); (err != nil) != refused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	for _, c := range []struct {
 		i, j int
 		want bool

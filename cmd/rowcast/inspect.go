@@ -146,6 +146,8 @@ func noTable(name string, m *cdc.TableMatch) string {
 	switch {
 	case m.View:
 		return fmt.Sprintf("%s is a view, and the binlog knows tables only; publish the tables that it reads", name)
+	case m.Sequence:
+		return fmt.Sprintf("%s is a sequence, whose numbers are not rows; publish the tables that use it", name)
 	case len(m.Tables) > 0:
 		return fmt.Sprintf("there is no table %s in database %s%s, or the account may not SELECT from it", table, schema, didYouMean(table, m.Tables))
 	}
