@@ -91,8 +91,8 @@ func newOperand(t *cdc.Table, i int) (operand, error) {
 func (o operand) textual(t *cdc.Table, c *cdc.Column) (operand, error) {
 	switch c.Kind {
 	case cdc.UUID, cdc.INET4, cdc.INET6:
-		o.class, o.sql, o.coll = address, sqltypes.VarChar, collationASCII
-		o.typ = evalengine.NewTypeEx(o.sql, o.coll, true, 0, 0, nil)
+		o.class, o.sql = address, sqltypes.VarBinary
+		o.typ = evalengine.NewTypeEx(o.sql, collations.CollationBinaryID, true, 0, 0, nil)
 		return o, nil
 	}
 	if c.Collation == collations.CollationBinaryID {
@@ -118,9 +118,6 @@ func (o operand) textual(t *cdc.Table, c *cdc.Column) (operand, error) {
 	return o, nil
 }
 
-// collationASCII is ascii_general_ci.
-const collationASCII collations.ID = 11
-
 // append adds the column's value, in the form in which evalengine takes it, to
 // buf and returns it as a value that refers to buf or to the image.
 func (o *operand) append(buf []byte, im *cdc.Image) ([]byte, sqltypes.Value, error) {
@@ -134,6 +131,12 @@ func (o *operand) append(buf []byte, im *cdc.Image) ([]byte, sqltypes.Value, err
 		return buf, sqltypes.MakeTrusted(o.sql, im.Bytes(o.index)), nil
 	}
 	start := len(buf)
+	if o.class == address { // the binlog leaves trailing zeros out
+		size := addressSizes[o.decl]
+		buf = append(append(buf, im.Bytes(o.index)...), zeros[:size]...)
+		buf = buf[:start+size]
+		return buf, sqltypes.MakeTrusted(o.sql, buf[start:]), nil
+	}
 	buf, err := im.AppendText(buf, o.index)
 	if err != nil {
 		return buf, sqltypes.NULL, err
@@ -174,7 +177,7 @@ func (o *operand) sample() string {
 	case document:
 		return `{"a": 1}`
 	case address:
-		return map[string]string{"INET4": "10.0.0.1", "INET6": "::1"}[o.decl]
+		return map[string]string{"UUID": "00000000-0000-0000-0000-000000000000", "INET4": "0.0.0.0", "INET6": "::"}[o.decl]
 	}
 	return "1"
 }

@@ -63,6 +63,13 @@ var columnPools = map[string][]string{
 	"bin": {"binary"}, "vbin": {"binary"}, "blb": {"binary", "wide"}, "en": {"enum"}, "st": {"set"}, "js": {"json"},
 }
 
+// addressPools are of columns that only MariaDB has.
+var addressPools = map[string][]string{
+	"uu": {"'123e4567-e89b-12d3-a456-426655440000'", "'ffffffff-ffff-ffff-ffff-fffffffffffe'", "'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFE'", "'01890a5d-ac96-774b-bcce-b302099a8000'", "'00000000-0000-0000-0000-000000000000'", "NULL"},
+	"a4": {"'10.0.0.1'", "'9.255.255.255'", "'0.0.0.0'", "'10.0.0.0'", "'192.168.1.1'", "NULL"},
+	"a6": {"'::1'", "'::'", "'2001:db8:1:0:a:b:c:d'", "'2001:db8:1::a:b:c:d'", "'::1.2.3.4'", "'::102:304'", "'::1:0'", "'2001:db8::1'", "'2001:DB8:0::1'", "'::ffff:1.2.3.4'", "'fe80::1:0:0:1'", "'1::'", "NULL"},
+}
+
 func pick(r *rand.Rand, list []string) string { return list[r.IntN(len(list))] }
 
 func fromPool(r *rand.Rand, column string) string {

@@ -17,6 +17,7 @@ type keyPart struct {
 	col    int // in predicate.cols
 	class  class
 	order  ordering // of textual
+	decl   string   // of address
 }
 
 // addKey takes a clause if a look-up can decide it.
@@ -26,9 +27,9 @@ func (p *predicate) addKey(c *clause) bool {
 	}
 	i := p.column(c.eqColumn)
 	o := &p.cols[i]
-	k := keyPart{clause: c, col: i, class: o.class}
+	k := keyPart{clause: c, col: i, class: o.class, decl: o.decl}
 	switch {
-	case o.class == integer && !o.year && !o.bit, o.class == octets:
+	case o.class == integer && !o.year && !o.bit, o.class == octets, o.class == address:
 	case o.class == textual:
 		k.order = o.order
 	default:
@@ -40,6 +41,9 @@ func (p *predicate) addKey(c *clause) bool {
 
 // shape is the same for two tables if the forms of their values can be compared.
 func (k *keyPart) shape() string {
+	if k.class == address {
+		return fmt.Sprintf("%s:%d:%s;", k.clause.eqParam, k.class, k.decl)
+	}
 	if k.class != textual {
 		return fmt.Sprintf("%s:%d;", k.clause.eqParam, k.class)
 	}
@@ -66,6 +70,12 @@ func (k *keyPart) appendParam(dst []byte, s string) (_ []byte, ok bool, err erro
 			return dst, false, err
 		}
 		raw = []byte(n)
+	case address:
+		b, err := parseAddress(k.decl, s)
+		if err != nil {
+			return dst, false, fmt.Errorf("%q is not of that type", shorten(s))
+		}
+		raw = b
 	case textual:
 		b, err := k.order.encode(s)
 		if err != nil {

@@ -27,7 +27,7 @@ func (l *leaf) column(n *sqlparser.ColName, parent sqlparser.SQLNode) {
 	case !o.fitsFunction(parent):
 		l.fail("column %s is %s, not what that function takes", o.name, o.decl)
 	case o.class == address:
-		l.address(o, parent)
+		l.fail("column %s is %s: compare it with a literal such as '%s', a parameter or a column of its type", o.name, o.decl, o.sample())
 	case (o.class == date || o.class == datetime) && !comparedOnly(parent):
 		l.dates = append(l.dates, l.p.column(o.name))
 	}
@@ -113,17 +113,6 @@ func (o *operand) fitsFunction(parent sqlparser.SQLNode) bool {
 		return k == dateKind || k == timeKind || k == textKind
 	}
 	return true
-}
-
-func (l *leaf) address(o *operand, parent sqlparser.SQLNode) {
-	cmp, ok := parent.(*sqlparser.ComparisonExpr)
-	if ok {
-		switch cmp.Operator {
-		case sqlparser.EqualOp, sqlparser.NotEqualOp, sqlparser.NullSafeEqualOp, sqlparser.InOp, sqlparser.NotInOp:
-			return
-		}
-	}
-	l.fail("column %s is %s, which where can compare only by =, <>, <=>, IN and IS NULL", o.name, o.decl)
 }
 
 // isJSON tells whether an expression is a JSON document.

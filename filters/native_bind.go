@@ -25,6 +25,9 @@ func (l *leaf) native(e sqlparser.Expr) (*native, error) {
 			return nil, nil
 		}
 		n.op = op
+		if err := l.p.cols[n.col].ordered(op); err != nil {
+			return nil, err
+		}
 		switch op {
 		case sqlparser.LikeOp, sqlparser.NotLikeOp:
 			return l.nativeLike(n, right)
@@ -45,6 +48,9 @@ func (l *leaf) native(e sqlparser.Expr) (*native, error) {
 		n := l.newNative(e.Left)
 		if n == nil {
 			return nil, nil
+		}
+		if err := l.p.cols[n.col].ordered(sqlparser.LessThanOp); err != nil {
+			return nil, err
 		}
 		n.between, n.negate = true, !e.IsBetween
 		return l.constants(n, e.From, e.To)
@@ -84,6 +90,15 @@ func (l *leaf) newNative(left sqlparser.Expr) *native {
 		return nil
 	}
 	return n
+}
+
+// ordered refuses to sort UUIDs: MariaDB's order of them depends on their version
+// and on the server's.
+func (o *operand) ordered(op sqlparser.ComparisonExprOperator) error {
+	if o.decl == "UUID" && o.class == address && op >= sqlparser.LessThanOp && op <= sqlparser.GreaterEqualOp {
+		return fmt.Errorf("column %s is UUID, which where can compare only by =, <>, <=>, IN and IS NULL", o.name)
+	}
+	return nil
 }
 
 // columns compares two columns, if they are of one kind.

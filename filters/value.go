@@ -1,9 +1,7 @@
 package filters
 
 import (
-	"encoding/hex"
 	"fmt"
-	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -45,11 +43,11 @@ func (o *operand) value(s string) (sqlparser.Expr, error) {
 			return nil, fmt.Errorf("%q is no time, which column %s (%s) is compared with; write '12:34:56'", shorten(s), o.name, o.decl)
 		}
 	case address:
-		canonical, err := canonicalAddress(o.decl, s)
+		b, err := parseAddress(o.decl, s)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no %s, which column %s is compared with", shorten(s), o.decl, o.name)
+			return nil, fmt.Errorf("column %s is %s: %q is not such a value", o.name, o.decl, shorten(s))
 		}
-		return sqlparser.NewStrLiteral(canonical), nil
+		return sqlparser.NewStrLiteral(string(b)), nil
 	}
 	return sqlparser.NewStrLiteral(s), nil
 }
@@ -58,25 +56,6 @@ func (o *operand) value(s string) (sqlparser.Expr, error) {
 // kind of comparison.
 func (o *operand) shortYear(s string) error {
 	return fmt.Errorf("%q is no year of four digits, which column %s (%s) is compared with", shorten(s), o.name, o.decl)
-}
-
-// canonicalAddress writes a UUID, INET4 or INET6 as the server prints it.
-func canonicalAddress(kind, s string) (string, error) {
-	if kind == "UUID" {
-		digits := strings.ReplaceAll(strings.ToLower(s), "-", "")
-		if b, err := hex.DecodeString(digits); err != nil || len(b) != 16 {
-			return "", fmt.Errorf("no UUID")
-		}
-		return digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:], nil
-	}
-	a, err := netip.ParseAddr(s)
-	if err != nil || a.Zone() != "" || kind == "INET4" && !a.Is4() {
-		return "", fmt.Errorf("no address")
-	}
-	if kind == "INET6" && a.Is4() {
-		a = netip.AddrFrom16(a.As16())
-	}
-	return a.String(), nil
 }
 
 // canonicalInteger writes a number's one spelling; ok is false where no integer
