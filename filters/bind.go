@@ -159,6 +159,13 @@ var errForeignTag = errors.New("the frame was rendered by another config")
 // at a time.
 var evaluators = sync.Pool{New: func() any { return new(evaluator) }}
 
+// putEvaluator gives one back, unless a huge row has made it huge.
+func putEvaluator(e *evaluator) {
+	if e.small() {
+		evaluators.Put(e)
+	}
+}
+
 // Match reports whether a frame with the tag that Render gave it is for this
 // binding. An error, a *Fault, means that the row can't be judged: the value does
 // not fit a column any more, or the clause can't be computed for the row.
@@ -179,7 +186,7 @@ func (b *Binding) match(tag any) (bool, error) {
 		return false, errForeignTag
 	}
 	e := evaluators.Get().(*evaluator)
-	defer evaluators.Put(e)
+	defer putEvaluator(e)
 	for side, want := range t.want {
 		if want == either {
 			continue

@@ -79,8 +79,10 @@ func compareCollation(t *testing.T, s *throwaway.Server, name string, table *cdc
 		}
 		text, err := unicodeText(&order, list[j])
 		must(t, err)
-		if p, ok := newLike(text, order.Collation); ok && !strings.Contains(list[j], "?") && p.match([]byte(list[i])) != (row[4] == "1") {
-			like = append(like, texts[i]+"/"+texts[j])
+		if p, ok := newLike(text, order.Collation); ok && !strings.Contains(list[j], "?") {
+			if matches, _ := p.match(nil, []byte(list[i])); matches != (row[4] == "1") {
+				like = append(like, texts[i]+"/"+texts[j])
+			}
 		}
 	}
 	for what, list := range map[string][]string{"=": equal, "<": less, "LIKE": like, "keys": keys} {

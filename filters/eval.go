@@ -3,6 +3,9 @@ package filters
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 
 	"vitess.io/vitess/go/sqltypes"
@@ -98,15 +101,42 @@ func (e *evaluator) test(n *node, row []sqltypes.Value) (v verdict, err error) {
 	if err := e.init(); err != nil {
 		return isNull, err
 	}
-	// A panic leaves the environment in an unknown state.
+	e.env.Row = row
+	return e.walk(n)
+}
+
+// engine has evalengine compute a leaf. It was not written for whatever a row may
+// hold: its panic, which leaves the environment in an unknown state, is an error.
+func (e *evaluator) engine(n *node) (v verdict, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			e.env = nil
-			v, err = isNull, fmt.Errorf("where: the SQL library failed on a value")
+			v, err = isNull, fmt.Errorf("where: %s can't be computed for this row: the SQL library failed in %s", n.text, panicked()) // r may quote a value
 		}
 	}()
-	e.env.Row = row
-	return e.walk(n)
+	// The interpreter, not the virtual machine: that takes some functions'
+	// NULL for a number and fails.
+	r, err := e.env.EvaluateAST(n.expr)
+	switch {
+	case err != nil:
+		// The library's text may quote a value.
+		return isNull, fmt.Errorf("where: %s can't be computed for this row", n.text)
+	case r == e.null:
+		return isNull, nil
+	}
+	return truth(r.ToBoolean()), nil
+}
+
+// panicked names the function that a panic which was recovered came from.
+func panicked() string {
+	pcs := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "runtime.") || !more {
+			return fmt.Sprintf("%s (%s:%d)", f.Function, filepath.Base(f.File), f.Line)
+		}
+	}
 }
 
 func (e *evaluator) walk(n *node) (verdict, error) {
@@ -117,17 +147,7 @@ func (e *evaluator) walk(n *node) (verdict, error) {
 				return isNull, fmt.Errorf("where: %s can't be computed for a date with a part that is 0; compare the column itself", n.text)
 			}
 		}
-		// The interpreter, not the virtual machine: that takes some functions'
-		// NULL for a number and fails.
-		r, err := e.env.EvaluateAST(n.expr)
-		switch {
-		case err != nil:
-			// The library's text may quote a value.
-			return isNull, fmt.Errorf("where: %s can't be computed for this row", n.text)
-		case r == e.null:
-			return isNull, nil
-		}
-		return truth(r.ToBoolean()), nil
+		return e.engine(n)
 	case opNative:
 		var v verdict
 		var err error

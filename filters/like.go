@@ -1,7 +1,6 @@
 package filters
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"vitess.io/vitess/go/mysql/collations/charset"
@@ -10,17 +9,46 @@ import (
 
 // likePattern is a pattern of LIKE. As the servers do, it compares character by
 // character, by their weights in the column's collation.
+//
+// It is an automaton that reads a text once: in state i the first i characters of
+// the pattern have been matched. All states that the text so far can lead to are
+// kept as a set of bits, so that the cost is the text's length times the
+// pattern's in machine words, whatever they contain: a pattern may come from a
+// client. Going back to the last % instead multiplies the two lengths.
 type likePattern struct {
 	coll  colldata.Collation // nil: bytes
 	cs    charset.Charset
 	utf8  bool
-	parts []likePart
+	size  int                   // characters of the pattern, without %
+	any   []uint64              // states that a % keeps, whatever comes
+	ids   map[string]uint16     // distinct characters by their weight
+	next  [][]uint64            // by id: states that the character leads on from; 0 is every other character
+	ascii [utf8.RuneSelf]uint16 // ids of those, or unlisted
+}
+
+// unlisted is for bytes whose character has to be looked up.
+const unlisted = 1<<16 - 1
+
+// likeWords hold a set of states for any pattern that a client may send.
+const likeWords = maxValue/64 + 1
+
+func newLike(pattern string, coll colldata.Collation) (*likePattern, bool) {
+	p := &likePattern{coll: coll}
+	if coll != nil {
+		p.cs = coll.Charset()
+		p.utf8 = isUTF8(p.cs)
+	}
+	parts, ok := p.parse(pattern)
+	if !ok {
+		return nil, false
+	}
+	p.compile(parts)
+	return p, true
 }
 
 type likePart struct {
 	kind   likeKind
-	char   []byte // in the column's character set
-	weight []byte
+	weight string
 }
 
 type likeKind uint8
@@ -31,93 +59,131 @@ const (
 	likeMany          // %
 )
 
-func newLike(pattern string, coll colldata.Collation) (*likePattern, bool) {
-	p := &likePattern{coll: coll}
-	if coll != nil {
-		p.cs = coll.Charset()
-		p.utf8 = isUTF8(p.cs)
-	}
-	for i := 0; i < len(pattern); {
+// parse takes the pattern, in UTF-8, apart; ok is false where the column's
+// character set lacks a character.
+func (p *likePattern) parse(pattern string) (parts []likePart, ok bool) {
+	next := func() string {
 		size := 1
-		if coll != nil {
-			_, size = utf8.DecodeRuneInString(pattern[i:])
+		if p.coll != nil {
+			_, size = utf8.DecodeRuneInString(pattern)
 		}
-		char := pattern[i : i+size]
-		i += size
+		char := pattern[:size]
+		pattern = pattern[size:]
+		return char
+	}
+	for pattern != "" {
+		char := next()
 		switch {
 		case char == "%":
-			if k := len(p.parts); k == 0 || p.parts[k-1].kind != likeMany {
-				p.parts = append(p.parts, likePart{kind: likeMany})
-			}
+			parts = append(parts, likePart{kind: likeMany})
 			continue
 		case char == "_":
-			p.parts = append(p.parts, likePart{kind: likeOne})
+			parts = append(parts, likePart{kind: likeOne})
 			continue
-		case char == `\` && i < len(pattern):
-			size = 1
-			if coll != nil {
-				_, size = utf8.DecodeRuneInString(pattern[i:])
-			}
-			char = pattern[i : i+size]
-			i += size
+		case char == `\` && pattern != "":
+			char = next()
 		}
-		part := likePart{char: []byte(char)}
-		if coll != nil {
-			if !p.utf8 {
-				b, err := charset.Convert(nil, p.cs, part.char, charset.Charset_utf8mb4{})
-				if err != nil {
-					return nil, false
-				}
-				part.char = b
+		raw := []byte(char)
+		if p.coll != nil && !p.utf8 {
+			var err error
+			if raw, err = charset.Convert(nil, p.cs, raw, charset.Charset_utf8mb4{}); err != nil {
+				return nil, false
 			}
-			part.weight = coll.WeightString(nil, part.char, 0)
 		}
-		p.parts = append(p.parts, part)
+		parts = append(parts, likePart{weight: string(p.weight(nil, raw))})
 	}
-	return p, true
+	return parts, true
 }
 
-// match goes back to the last % only, so that its cost is bounded by the
-// product of the lengths.
-func (p *likePattern) match(s []byte) bool {
-	ok, _ := p.matchIn(nil, s)
-	return ok
-}
-
-// matchIn is match with a scratch buffer, which it returns.
-func (p *likePattern) matchIn(buf, s []byte) (bool, []byte) {
-	i, star, mark := 0, -1, s
-	for len(s) > 0 {
-		if i < len(p.parts) {
-			part := &p.parts[i]
-			if part.kind == likeMany {
-				i++
-				star, mark = i, s
-				continue
+func (p *likePattern) compile(parts []likePart) {
+	p.ids = map[string]uint16{}
+	for _, part := range parts {
+		if part.kind != likeMany {
+			p.size++
+		}
+		if _, known := p.ids[part.weight]; part.kind == likeChar && !known {
+			p.ids[part.weight] = uint16(len(p.ids) + 1)
+		}
+	}
+	words := p.size/64 + 1
+	sets := make([]uint64, (len(p.ids)+2)*words)
+	p.any, sets = sets[:words], sets[words:]
+	for range len(p.ids) + 1 {
+		p.next, sets = append(p.next, sets[:words]), sets[words:]
+	}
+	state := 0
+	for _, part := range parts {
+		word, bit := state/64, uint64(1)<<(state%64)
+		switch part.kind {
+		case likeMany:
+			p.any[word] |= bit
+			continue
+		case likeOne:
+			for _, set := range p.next {
+				set[word] |= bit
 			}
-			char := p.char(s)
-			ok := part.kind == likeOne
-			if !ok {
-				ok, buf = p.same(buf, part, char)
-			}
-			if ok {
-				i++
-				s = s[len(char):]
-				continue
+		case likeChar:
+			p.next[p.ids[part.weight]][word] |= bit
+		}
+		state++
+	}
+	for c := range p.ascii {
+		p.ascii[c] = unlisted
+		char := []byte{byte(c)}
+		if p.cs != nil && !p.utf8 {
+			if r, size := p.cs.DecodeRune(char); size != 1 || r != rune(c) {
+				continue // the byte alone is not a character there
 			}
 		}
-		if star < 0 {
+		p.ascii[c] = p.ids[string(p.weight(nil, char))]
+	}
+}
+
+// match reads a text. buf is scratch, which it returns.
+func (p *likePattern) match(buf, s []byte) (bool, []byte) {
+	var states [likeWords]uint64
+	set := states[:min(len(p.any), likeWords)]
+	if len(p.any) > likeWords {
+		set = make([]uint64, len(p.any))
+	}
+	set[0] = 1
+	word, bit := p.size/64, uint64(1)<<(p.size%64)
+	for len(s) > 0 {
+		if set[word]&p.any[word]&bit != 0 {
+			return true, buf // it ends in %
+		}
+		char := p.char(s)
+		s = s[len(char):]
+		id := uint16(unlisted)
+		if len(char) == 1 && char[0] < utf8.RuneSelf {
+			id = p.ascii[char[0]]
+		}
+		if id == unlisted {
+			buf = p.weight(buf[:0], char)
+			id = p.ids[string(buf)]
+		}
+		var carry, alive uint64
+		for i, next := range p.next[id] {
+			moved := set[i] & next
+			set[i] = set[i]&p.any[i] | moved<<1 | carry
+			carry = moved >> 63
+			alive |= set[i]
+		}
+		if alive == 0 {
 			return false, buf
 		}
-		mark = mark[len(p.char(mark)):]
-		i, s = star, mark
 	}
-	for i < len(p.parts) && p.parts[i].kind == likeMany {
-		i++
-	}
-	return i == len(p.parts), buf
+	return set[word]&bit != 0, buf
 }
 
+func (p *likePattern) weight(dst, char []byte) []byte {
+	if p.coll == nil {
+		return append(dst, char...)
+	}
+	return p.coll.WeightString(dst, char, 0)
+}
+
+// char is the first character of s.
 func (p *likePattern) char(s []byte) []byte {
 	switch {
 	case p.coll == nil || p.utf8 && s[0] < utf8.RuneSelf:
@@ -128,15 +194,4 @@ func (p *likePattern) char(s []byte) []byte {
 	}
 	_, size := p.cs.DecodeRune(s)
 	return s[:max(size, 1)]
-}
-
-func (p *likePattern) same(buf []byte, part *likePart, char []byte) (bool, []byte) {
-	if bytes.Equal(part.char, char) {
-		return true, buf
-	}
-	if p.coll == nil {
-		return false, buf
-	}
-	buf = p.coll.WeightString(buf[:0], char, 0)
-	return bytes.Equal(part.weight, buf), buf
 }

@@ -126,7 +126,7 @@ func (n *native) judge(buf []byte, row []sqltypes.Value) ([]byte, verdict) {
 		if v.IsNull() {
 			return buf, isNull
 		}
-		ok, buf := n.like.matchIn(buf, v.Raw())
+		ok, buf := n.like.match(buf, v.Raw())
 		verdict := truth(ok)
 		if n.op == sqlparser.NotLikeOp {
 			verdict = negate(verdict)

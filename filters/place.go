@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"vitess.io/vitess/go/vt/sqlparser"
 )
 
 // place finds a word in what was written, outside quotes, and points at it.
@@ -79,26 +81,35 @@ func mark(source string, from, to int) string {
 // maxDepth bounds what nests: the parser and the compiler recurse.
 const maxDepth = 200
 
-// checkDepth counts brackets and prefix operators before anything recurses.
-func checkDepth(source string) error {
-	if !utf8.ValidString(source) {
+// checkDepth counts brackets, and prefix operators in a row, before anything
+// recurses. It splits the source as the parser does: what stands in strings and
+// comments does not count.
+func checkDepth(parser *sqlparser.Parser, source string) error {
+	switch {
+	case !utf8.ValidString(source):
 		return errors.New("it is not valid UTF-8")
+	case strings.ContainsRune(source, 0):
+		return errors.New("it holds a NUL byte")
 	}
+	tokens := parser.NewStringTokenizer(source)
 	depth, prefixes := 0, 0
-	for i, c := range []byte(source) {
-		switch c {
+	for {
+		kind, _ := tokens.Scan()
+		switch kind {
+		case 0, sqlparser.LEX_ERROR: // which the parser reports
+			return nil
 		case '(':
 			depth++
 		case ')':
 			depth--
-		case '-', '!', '~', '+':
+		case '-', '!', '~', '+', sqlparser.NOT, sqlparser.BINARY:
 			prefixes++
-		case 0:
-			return errors.New("it holds a NUL byte")
+		default:
+			prefixes = 0
 		}
-		if depth > maxDepth || prefixes > 20*maxDepth {
-			return fmt.Errorf("it nests too deeply%s", mark(source, i, i+1))
+		if depth > maxDepth || prefixes > maxDepth {
+			at := min(max(tokens.Pos-1, 0), len(source))
+			return fmt.Errorf("it nests too deeply%s", mark(source, at, min(at+1, len(source))))
 		}
 	}
-	return nil
 }

@@ -2,6 +2,8 @@ package filters
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -184,7 +186,7 @@ func (p *plan) bindColumns(probs *problems) {
 		}
 		p.cols = append(p.cols, column{index: i, label: append(cdc.AppendQuoted(nil, t.Columns[i].Name), ':'), mask: r.maskOf(t, i)})
 	}
-	for n := range r.mask {
+	for _, n := range slices.Sorted(maps.Keys(r.mask)) {
 		if columnIndex(t, n) < 0 {
 			probs.add("mask", "%q is no column of %s.%s%s", n, t.Schema, t.Name, didYouMean(n, columnNames(t)))
 		}

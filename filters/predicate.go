@@ -257,7 +257,7 @@ func (p *predicate) leaf(e sqlparser.Expr, values map[string]string) (*node, err
 // to compute, such as UPPER in some collations.
 func (p *predicate) try(n *node) error {
 	e := evaluators.Get().(*evaluator)
-	defer evaluators.Put(e)
+	defer putEvaluator(e)
 	nulls, samples := make([]sqltypes.Value, len(p.cols)), make([]sqltypes.Value, len(p.cols))
 	for i := range p.cols {
 		o := &p.cols[i]

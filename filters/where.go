@@ -107,12 +107,12 @@ func parseWhere(source string) (_ *where, err error) {
 	if len(source) > maxWhere {
 		return nil, fmt.Errorf("it has %d bytes, at most %d are allowed", len(source), maxWhere)
 	}
-	if err := checkDepth(source); err != nil {
-		return nil, err
-	}
 	env, err := environment()
 	if err != nil {
 		return nil, fmt.Errorf("prepare the SQL parser: %w", err)
+	}
+	if err := checkDepth(env.Parser(), source); err != nil {
+		return nil, err
 	}
 	const head = "select 1 from t where "
 	// The line break ends a comment that would swallow what follows.
@@ -186,6 +186,6 @@ func syntaxError(source string, head int, err error) error {
 // what an operator may type, into an error.
 func recovered(err *error, what string) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("%s: the SQL library failed on it", what)
+		*err = fmt.Errorf("%s: the SQL library failed in %s: %v", what, panicked(), r)
 	}
 }
