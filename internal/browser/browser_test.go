@@ -1,6 +1,10 @@
 package browser
 
-import "testing"
+import (
+	"testing"
+
+	"rowcast/internal/throwaway"
+)
 
 func TestPage(t *testing.T) {
 	t.Parallel()
@@ -45,4 +49,15 @@ func TestRefused(t *testing.T) {
 func TestGrammar(t *testing.T) {
 	t.Parallel()
 	script(t, "grammar.mjs", newStage(t, ""))
+}
+
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	script(t, "connection.mjs", newStageOn(t, throwaway.MariaDB, []string{"ROWCAST_STREAM_PING=ping"}, "cors_origins = [\"$CONTROL\"]", `
+[[table]]
+name = "draft.picks"
+as = "text"
+data = "text"
+text = "{{.player}}"
+`))
 }
