@@ -1,25 +1,16 @@
 package stream
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Defaults of Config; what config.toml calls [stream] and [http].
-const (
-	DefaultHeartbeat  = 15 * time.Second
-	DefaultRetry      = 2 * time.Second
-	DefaultHistory    = 64 << 20
-	DefaultMaxReplays = 4
-	DefaultMaxClients = 100_000
-
-	maxPadding = 1 << 20
-	minHistory = 64 << 10
-)
+const minHistory = 64 << 10
 
 // Config is what an operator chooses. The zero value of a number or duration
 // means its default.
@@ -40,77 +31,81 @@ type Config struct {
 	Version string // of the program, for the page and metrics; may be empty
 }
 
+// DefaultConfig is what holds where an operator chooses nothing.
+func DefaultConfig() Config {
+	return Config{
+		Heartbeat: 15 * time.Second, Retry: 2 * time.Second, History: 64 << 20, MaxReplays: 4, MaxClients: 100_000,
+	}
+}
+
 func (c Config) withDefaults() Config {
-	if c.Heartbeat == 0 {
-		c.Heartbeat = DefaultHeartbeat
-	}
-	if c.Retry == 0 {
-		c.Retry = DefaultRetry
-	}
-	if c.History == 0 {
-		c.History = DefaultHistory
-	}
-	if c.MaxReplays == 0 {
-		c.MaxReplays = DefaultMaxReplays
-	}
-	if c.MaxClients == 0 {
-		c.MaxClients = DefaultMaxClients
-	}
+	d := DefaultConfig()
+	c.Heartbeat, c.Retry = cmp.Or(c.Heartbeat, d.Heartbeat), cmp.Or(c.Retry, d.Retry)
+	c.History = cmp.Or(c.History, d.History)
+	c.MaxReplays, c.MaxClients = cmp.Or(c.MaxReplays, d.MaxReplays), cmp.Or(c.MaxClients, d.MaxClients)
 	return c
 }
 
-// Validate names everything that is wrong, in the words of config.toml. Values
-// that are zero get their defaults and are right.
+// FieldError is a value of a Config that can't be used.
+type FieldError struct {
+	Key string // as in config.toml: "stream.heartbeat"
+	Msg string // what it must be
+}
+
+func (e *FieldError) Error() string { return e.Key + ": " + e.Msg }
+
+// Validate returns a *FieldError for the first value that can't be used.
 func (c Config) Validate() error {
-	c = c.withDefaults()
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Heartbeat < 100*time.Millisecond || c.Heartbeat > time.Hour {
-		bad("[stream] heartbeat = %q: allowed is 100ms to 1h", c.Heartbeat)
+	for _, n := range []struct {
+		key              string
+		value, low, high int64
+		text             string // of the bounds
+	}{
+		{"stream.heartbeat", int64(c.Heartbeat), int64(100 * time.Millisecond), int64(time.Hour), "100ms to 1h"},
+		{"stream.retry", int64(c.Retry), int64(time.Millisecond), int64(time.Hour), "1ms to 1h"},
+		{"stream.padding", int64(c.Padding), 0, 1 << 20, "0B to 1MiB"},
+		{"stream.history", c.History, minHistory, 64 << 30, "64KiB to 64GiB"},
+		{"stream.max_replays", int64(c.MaxReplays), 1, 1000, "1 to 1000"},
+		{"stream.max_clients", int64(c.MaxClients), 1, 10_000_000, "1 to 10000000"},
+	} {
+		if n.value < n.low || n.value > n.high {
+			return &FieldError{n.key, "out of range; allowed: " + n.text}
+		}
 	}
-	if c.Retry < time.Millisecond || c.Retry > time.Hour {
-		bad("[stream] retry = %q: allowed is 1ms to 1h", c.Retry)
-	}
-	if c.Padding < 0 || c.Padding > maxPadding {
-		bad("[stream] padding = %d bytes: allowed is 0 to %d", c.Padding, maxPadding)
-	}
-	if strings.ContainsAny(c.Ping, "\r\n\x00") {
-		bad("[stream] ping = %q: an event name is one line", c.Ping)
-	}
-	if c.History < minHistory {
-		bad("[stream] history = %d bytes: at least %d are needed", c.History, minHistory)
-	}
-	if c.MaxReplays < 1 || c.MaxReplays > 1000 {
-		bad("[stream] max_replays = %d: allowed is 1 to 1000", c.MaxReplays)
-	}
-	if c.MaxClients < 1 {
-		bad("[stream] max_clients = %d: at least 1", c.MaxClients)
+	switch {
+	case strings.ContainsAny(c.Ping, "\r\n\x00"):
+		return &FieldError{"stream.ping", "an event name can't contain a line break"}
+	case c.Ping == "reset":
+		return &FieldError{"stream.ping", `"reset" is the event that reports lost exactness; choose another name`}
+	case len(c.CORSOrigins) > 1 && slices.Contains(c.CORSOrigins, "*"):
+		return &FieldError{"http.cors_origins", `"*" must stand alone; remove it or the other origins`}
 	}
 	for _, o := range c.CORSOrigins {
-		if err := checkOrigin(o, len(c.CORSOrigins)); err != nil {
-			errs = append(errs, err)
+		if msg := originMistake(o); msg != "" {
+			return &FieldError{"http.cors_origins", msg}
 		}
 	}
 	for _, h := range c.Hosts {
-		if h == "" || strings.ContainsAny(h, "/ \t\r\n") {
-			bad("[http] hosts: %q is not a host name", h)
+		if _, _, err := net.SplitHostPort(h); h == "" || err == nil || strings.ContainsAny(h, "/ *\t\r\n") {
+			return &FieldError{"http.hosts", fmt.Sprintf(`%q is not a host name; write it without scheme, port and path, as "rows.example.org"`, h)}
 		}
-	}
-	return errors.Join(errs...)
-}
-
-func checkOrigin(o string, among int) error {
-	if o == "*" {
-		if among > 1 {
-			return errors.New(`[http] cors_origins: "*" stands alone or not at all`)
-		}
-		return nil
-	}
-	u, err := url.Parse(o)
-	if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != o {
-		return fmt.Errorf(`[http] cors_origins: %q is not an origin; write it as the browser sends it, like "https://app.example.com"`, o)
 	}
 	return nil
+}
+
+// originMistake says why o is not what a browser sends in Origin, or "*".
+func originMistake(o string) string {
+	if o == "*" {
+		return ""
+	}
+	u, err := url.Parse(o)
+	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsRune(u.Host, '*') || u.User != nil {
+		return fmt.Sprintf(`%q is not an origin; write scheme://host or scheme://host:port, as "https://example.org", or "*" alone`, o)
+	}
+	if exact := u.Scheme + "://" + strings.ToLower(u.Host); exact != o {
+		return fmt.Sprintf(`%q is more than an origin, or not in lower case; write %q`, o, exact)
+	}
+	return ""
 }
 
 // onLoopback tells whether addr, host:port, can be reached from this machine only.

@@ -45,13 +45,14 @@ type Server struct {
 
 // NewServer makes a server; nothing runs before Run, nothing is connected.
 func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*Server, error) {
+	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: cfg.withDefaults(), source: src, logger: logger, drain: make(chan struct{}),
+	s := &Server{config: cfg, source: src, logger: logger, drain: make(chan struct{}),
 		idle: make(chan struct{}), rechecks: make(chan struct{}, 1)}
 	s.live = newFeed(frame.NewCatalog(r, logger), s.config.History)
 	s.live.pace = s.livePace()

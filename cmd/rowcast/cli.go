@@ -185,3 +185,19 @@ func (f configFlag) path(c *console) (string, error) {
 	}
 	return "config.toml", nil
 }
+
+// flatten takes joined errors apart.
+func flatten(err error) []error {
+	if u, ok := err.(unfit); ok {
+		return flatten(u.error)
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}

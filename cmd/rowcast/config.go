@@ -5,17 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
+	"rowcast/cdc"
 	"rowcast/filters"
+	"rowcast/stream"
 )
 
 // config is config.toml as an operator writes it: see config.toml at the root
-// of the repository, which explains every key. A field's range tag holds the
-// smallest and the largest value that is allowed.
+// of the repository, which explains every key.
 type config struct {
 	Source sourceConfig    `toml:"source"`
 	HTTP   httpConfig      `toml:"http"`
@@ -24,10 +25,11 @@ type config struct {
 	Values valuesConfig    `toml:"values"`
 	Tables []filters.Table `toml:"table"`
 
-	file   string            // for messages
-	onDisk bool              // and to be read again when it changes
-	sum    [sha256.Size]byte // of its text
-	lines  map[string]int    // of keys, for messages
+	file    string            // for messages
+	onDisk  bool              // and to be read again when it changes
+	sum     [sha256.Size]byte // of its text
+	lines   map[string]int    // of keys: stream.ping → 12, table.0.where → 31
+	fromEnv map[string]string // keys that a variable sets → what it says
 }
 
 type sourceConfig struct {
@@ -44,8 +46,8 @@ type sourceConfig struct {
 
 type httpConfig struct {
 	Listen      listenAddr `toml:"listen"`
-	CORSOrigins []origin   `toml:"cors_origins"`
-	Hosts       []hostName `toml:"hosts"`
+	CORSOrigins []string   `toml:"cors_origins"`
+	Hosts       []string   `toml:"hosts"`
 }
 
 type adminConfig struct {
@@ -53,13 +55,13 @@ type adminConfig struct {
 }
 
 type streamConfig struct {
-	Heartbeat  duration  `toml:"heartbeat" range:"100ms 1h"`
-	Retry      duration  `toml:"retry" range:"1ms 1h"`
-	Padding    size      `toml:"padding" range:"0B 1MiB"`
-	Ping       eventName `toml:"ping"`
-	History    size      `toml:"history" range:"64KiB 64GiB"`
-	MaxReplays int       `toml:"max_replays" range:"1 1000"`
-	MaxClients int       `toml:"max_clients" range:"1 10000000"`
+	Heartbeat  duration `toml:"heartbeat"`
+	Retry      duration `toml:"retry"`
+	Padding    size     `toml:"padding"`
+	Ping       string   `toml:"ping"`
+	History    size     `toml:"history"`
+	MaxReplays int      `toml:"max_replays"`
+	MaxClients int      `toml:"max_clients"`
 }
 
 type valuesConfig struct {
@@ -69,23 +71,22 @@ type valuesConfig struct {
 }
 
 func defaultConfig() *config {
+	s := stream.DefaultConfig()
 	return &config{
 		Source: sourceConfig{Addr: "127.0.0.1:3306", User: "rowcast", TLS: "preferred"},
 		HTTP:   httpConfig{Listen: "127.0.0.1:8080"},
 		Admin:  adminConfig{Listen: "127.0.0.1:9090"},
 		Stream: streamConfig{
-			Heartbeat:  duration(15 * time.Second),
-			Retry:      duration(2 * time.Second),
-			History:    64 << 20,
-			MaxReplays: 4,
-			MaxClients: 100_000,
+			Heartbeat: duration(s.Heartbeat), Retry: duration(s.Retry), Padding: size(s.Padding), Ping: s.Ping,
+			History: size(s.History), MaxReplays: s.MaxReplays, MaxClients: s.MaxClients,
 		},
 		Values: valuesConfig{Bigint: "number", Decimal: "string"},
+		lines:  map[string]int{},
 	}
 }
 
 // loadConfig reads a file and the ROWCAST_… variables of env, which win. The
-// error names every mistake, one a line, each with its place.
+// error names the first mistake and its place.
 func loadConfig(file string, env []string) (*config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -103,84 +104,81 @@ func explainUnreadable(file string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: there is no such file; write one, or name another with --config (`rowcast demo` needs none)", file)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: this account may not read it; chown or chmod the file so that it can", file)
+		return fmt.Errorf("%s: this account may not read it; change its owner or mode with chown or chmod", file)
 	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return fmt.Errorf("%s: %w; give the path of a config file with --config", file, err)
+	return fmt.Errorf("%s: %s; give the path of a config file with --config", file, reason(err))
 }
 
 func parseConfig(file, text string, env []string) (*config, error) {
 	c := defaultConfig()
 	c.file = file
-	d, err := newDecoder(file, text)
-	if err != nil {
-		return nil, err
+	var err error
+	if c.fromEnv, err = variables(env); err == nil {
+		err = c.decode(text)
 	}
-	c.lines = d.lines
-	d.decode(c)
-	d.environment(c, env)
-	c.check(d)
-	if err := d.mistakes(); err != nil {
+	if err == nil {
+		err = c.setVariables()
+	}
+	if err == nil {
+		err = c.check()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// check judges what keys mean together.
-func (c *config) check(d *decoder) {
+// check judges values, and what they mean together.
+func (c *config) check() error {
 	s := &c.Source
 	if s.Password != "" && s.PasswordFile != "" {
-		switch fromFile := d.fromEnv["source.password_file"]; {
-		case fromFile == d.fromEnv["source.password"]:
-			d.fail("source.password_file", "password is given as well; keep one of the two")
-		case fromFile:
-			s.Password = ""
-		default:
+		_, byVariable := c.fromEnv["source.password"]
+		_, fileByVariable := c.fromEnv["source.password_file"]
+		switch {
+		case byVariable == fileByVariable:
+			return c.mistake("source.password_file", "password is set as well; keep one of the two")
+		case byVariable:
 			s.PasswordFile = ""
+		default:
+			s.Password = ""
 		}
 	}
 	if s.PasswordFile != "" {
-		s.readPassword(d)
+		text, err := os.ReadFile(s.PasswordFile)
+		if err != nil {
+			return c.mistake("source.password_file", "can't read %s: %s; check the path and its permissions", s.PasswordFile, reason(err))
+		}
+		s.Password = secret(strings.TrimRight(string(text), "\r\n"))
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
-		d.fail("source.tls_cert", "tls_cert and tls_key belong together; give both or neither")
+		return c.mistake("source.tls_cert", "tls_cert and tls_key belong together; set both or neither")
 	}
 	if s.TLS == "off" && s.TLSCA+s.TLSCert != "" {
-		d.fail("source.tls", `it is "off", so that tls_ca, tls_cert and tls_key do nothing; choose "verify-full" or remove them`)
+		return c.mistake("source.tls", `"off" makes tls_ca, tls_cert and tls_key useless; choose "verify-full", or remove them`)
 	}
 	for _, path := range []struct{ key, file string }{{"source.tls_ca", s.TLSCA}, {"source.tls_cert", s.TLSCert}, {"source.tls_key", s.TLSKey}} {
 		if path.file != "" {
-			if f, err := os.Open(path.file); err != nil {
-				d.fail(path.key, "can't read %s: %s; check the path and its permissions", path.file, reason(err))
-			} else {
-				_ = f.Close()
+			f, err := os.Open(path.file)
+			if err != nil {
+				return c.mistake(path.key, "can't read %s: %s; check the path and its permissions", path.file, reason(err))
 			}
+			_ = f.Close()
 		}
 	}
-	if len(c.HTTP.CORSOrigins) > 1 && slices.Contains(c.HTTP.CORSOrigins, "*") {
-		d.fail("http.cors_origins", `"*" stands alone; remove it or the other origins`)
-	}
 	if c.HTTP.Listen == "" {
-		d.fail("http.listen", "it is empty, so that nobody could connect; write host:port, as 127.0.0.1:8080")
+		return c.mistake("http.listen", "must not be empty; write host:port, as 127.0.0.1:8080")
 	}
-	if c.Admin.Listen == c.HTTP.Listen && !strings.HasSuffix(string(c.HTTP.Listen), ":0") && c.HTTP.Listen != "" {
-		d.fail("admin.listen", `%s is where [http] listens; choose another port, or "" for no admin listener`, c.Admin.Listen)
+	if c.Admin.Listen == c.HTTP.Listen && !strings.HasSuffix(string(c.HTTP.Listen), ":0") {
+		return c.mistake("admin.listen", `%s is taken by [http] listen; choose another port, or "" for no admin listener`, c.Admin.Listen)
 	}
-	if len(c.Tables) == 0 && d.lines["table"] == 0 {
-		d.errs = append(d.errs, mistake{text: d.file + `: no [[table]], so that nothing would be published; add one with name = "schema.table"`})
+	var field *stream.FieldError
+	if err := c.stream().Validate(); errors.As(err, &field) {
+		return c.mistake(field.Key, "%s", field.Msg)
 	}
-}
-
-func (s *sourceConfig) readPassword(d *decoder) {
-	text, err := os.ReadFile(s.PasswordFile)
-	if err != nil {
-		d.fail("source.password_file", "can't read %s: %s; check the path and its permissions", s.PasswordFile, reason(err))
-		return
+	if len(c.Tables) == 0 {
+		return fmt.Errorf(`%s: there is no [[table]], so nothing would be published; add one with name = "schema.table"`, c.file)
 	}
-	s.Password = secret(strings.TrimRight(string(text), "\r\n"))
+	return nil
 }
 
 // reason is an error without the path, which the message has already.
@@ -190,4 +188,59 @@ func reason(err error) string {
 		return path.Err.Error()
 	}
 	return err.Error()
+}
+
+// source is what [source] says, in cdc's words.
+func (c *config) source(log *slog.Logger) cdc.Config {
+	s := &c.Source
+	return cdc.Config{
+		Addr: string(s.Addr), User: s.User, Password: string(s.Password),
+		TLS: string(s.TLS), TLSCA: s.TLSCA, TLSCert: s.TLSCert, TLSKey: s.TLSKey,
+		ServerID: s.ServerID, Logger: log,
+	}
+}
+
+// stream is what [stream] and [http] say, in stream's words.
+func (c *config) stream() stream.Config {
+	s := &c.Stream
+	return stream.Config{
+		Heartbeat: time.Duration(s.Heartbeat), Retry: time.Duration(s.Retry),
+		Padding: int(s.Padding), Ping: s.Ping, History: int64(s.History),
+		MaxReplays: s.MaxReplays, MaxClients: s.MaxClients,
+		Listen: string(c.HTTP.Listen), AdminListen: string(c.Admin.Listen),
+		Hosts: c.HTTP.Hosts, CORSOrigins: c.HTTP.CORSOrigins, Version: version(),
+	}
+}
+
+// compile judges the [[table]] entries as far as that goes without a server.
+func (c *config) compile() (*filters.Set, error) {
+	v := &c.Values
+	set, err := filters.Compile(c.Tables, filters.Options{
+		BigintString: v.Bigint == "string", DecimalNumber: v.Decimal == "number", MaskKey: string(v.MaskKey),
+	})
+	if err != nil {
+		return nil, c.placed(err)
+	}
+	return set, nil
+}
+
+// placed gives mistakes of [[table]] entries their line in the file.
+func (c *config) placed(err error) error {
+	var errs []error
+	for _, e := range flatten(err) {
+		var entry *filters.Error
+		if !errors.As(e, &entry) {
+			errs = append(errs, fmt.Errorf("%s: %w", c.file, e))
+			continue
+		}
+		line := entry.Line
+		for i := range c.Tables {
+			if at := c.lines[fmt.Sprintf("table.%d.%s", i, entry.Key)]; at > 0 && c.Tables[i].Line == line {
+				line = at
+				break
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s:%d: table.%s: %s", c.file, line, entry.Key, entry.Msg))
+	}
+	return errors.Join(errs...)
 }

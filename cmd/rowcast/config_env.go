@@ -20,51 +20,64 @@ var otherVariables = []string{
 	"ROWCAST_NGINX_DIR", // and `make browsers` nginx
 }
 
+// setting is a key outside [[table]].
+type setting struct {
+	key   string
+	value reflect.Value
+}
+
+func (c *config) settings() (all []setting) {
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		section := v.Type().Field(i).Tag.Get("toml")
+		if section == "" || v.Field(i).Kind() != reflect.Struct {
+			continue
+		}
+		for j := range v.Field(i).NumField() {
+			all = append(all, setting{section + "." + v.Field(i).Type().Field(j).Tag.Get("toml"), v.Field(i).Field(j)})
+		}
+	}
+	return all
+}
+
 // envName is the variable of a key: stream.max_replays is ROWCAST_STREAM_MAX_REPLAYS.
 func envName(key string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// environment lets variables override keys. One that begins with ROWCAST_ and
-// is no key is refused like an unknown key of the file.
-func (d *decoder) environment(c *config, env []string) {
-	known := map[string]field{}
+// variables are the keys that the environment sets. A variable that begins with
+// ROWCAST_ and is not a key is refused like an unknown key of the file.
+func variables(env []string) (map[string]string, error) {
+	set, keys := map[string]string{}, map[string]string{}
 	var names []string
-	for _, section := range fields(reflect.ValueOf(c).Elem()) {
-		if section.value.Kind() != reflect.Struct {
-			continue
-		}
-		for _, f := range fields(section.value) {
-			f.name = section.name + "." + f.name
-			known[envName(f.name)] = f
-			names = append(names, envName(f.name))
-		}
+	for _, s := range defaultConfig().settings() {
+		keys[envName(s.key)] = s.key
+		names = append(names, envName(s.key))
 	}
 	for _, pair := range env {
 		name, text, _ := strings.Cut(pair, "=")
 		if !strings.HasPrefix(name, envPrefix) || slices.Contains(otherVariables, name) || fromKubernetes(name, env) {
 			continue
 		}
-		f, ok := known[name]
+		key, ok := keys[name]
 		if !ok {
-			d.errs = append(d.errs, mistake{text: fmt.Sprintf("environment: %s sets no key%s; unset it", name, didYouMean(name, names))})
-			continue
+			return nil, fmt.Errorf("environment: %s is not a setting%s; unset it", name, didYouMean(name, names))
 		}
-		d.drop(f.name)
-		d.fromEnv[f.name] = true
-		if err := setText(f.value, text); err != nil {
-			d.fail(f.name, "%v", err)
-			continue
-		}
-		d.inRange(f.name, f)
+		set[key] = text
 	}
+	return set, nil
 }
 
-// drop forgets what was wrong with a key of the file that a variable replaces.
-func (d *decoder) drop(key string) {
-	d.errs = slices.DeleteFunc(d.errs, func(m mistake) bool {
-		return strings.Contains(m.text, ": "+key+": ") && !strings.Contains(m.text, "unknown key")
-	})
+// setVariables lets variables override keys.
+func (c *config) setVariables() error {
+	for _, s := range c.settings() {
+		if text, ok := c.fromEnv[s.key]; ok {
+			if err := setText(s.value, text); err != nil {
+				return c.mistake(s.key, "%v", err)
+			}
+		}
+	}
+	return nil
 }
 
 var serviceVariable = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_.+)?)$`)
@@ -78,7 +91,7 @@ func fromKubernetes(name string, env []string) bool {
 	return serviceVariable.MatchString(name)
 }
 
-// setText stores a value that was written without TOML's types; lists are
+// setText stores a value that is written without TOML's types; lists are
 // separated by commas.
 func setText(v reflect.Value, text string) error {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
@@ -90,25 +103,17 @@ func setText(v reflect.Value, text string) error {
 	case reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return fmt.Errorf("%q is no whole number", text)
+			return fmt.Errorf("%q is not a whole number", text)
 		}
 		v.SetInt(int64(n))
 	case reflect.Uint32:
 		n, err := strconv.ParseUint(text, 10, 32)
 		if err != nil {
-			return fmt.Errorf("%q is no whole number from 0 to %d", text, uint32(math.MaxUint32))
+			return fmt.Errorf("%q is not a whole number from 0 to %d", text, uint32(math.MaxUint32))
 		}
 		v.SetUint(n)
-	case reflect.Slice:
-		items := reflect.MakeSlice(v.Type(), 0, 0)
-		for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
-			item := reflect.New(v.Type().Elem()).Elem()
-			if err := setText(item, word); err != nil {
-				return err
-			}
-			items = reflect.Append(items, item)
-		}
-		v.Set(items)
+	case reflect.Slice: // of strings
+		v.Set(reflect.ValueOf(strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })))
 	default:
 		panic("no way to read a " + v.Type().String() + " from a variable")
 	}

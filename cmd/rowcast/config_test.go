@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +28,9 @@ func TestConfigReference(t *testing.T) {
 	}
 	want := defaultConfig()
 	want.file = "config.toml"
-	want.lines = got.lines
+	want.lines, want.fromEnv = got.lines, got.fromEnv
 	want.Source.Password = "rowcast"
-	want.HTTP.CORSOrigins, want.HTTP.Hosts = []origin{}, []hostName{}
+	want.HTTP.CORSOrigins, want.HTTP.Hosts = []string{}, []string{}
 	if len(got.Tables) != 1 || got.Tables[0].Name != "draft.picks" || got.Tables[0].As != "picks" || got.Tables[0].Line == 0 {
 		t.Errorf("tables: %+v", got.Tables)
 	}
@@ -49,21 +51,19 @@ func TestConfigReference(t *testing.T) {
 		lines = append(lines, line)
 	}
 	all := strings.Join(lines, "")
-	for _, section := range fields(reflect.ValueOf(got).Elem()) {
-		if section.value.Kind() != reflect.Struct {
-			continue
-		}
-		for _, f := range fields(section.value) {
-			if !strings.Contains(string(text), f.name+" = ") {
-				t.Errorf("%s.%s is missing", section.name, f.name)
-			}
+	for _, setting := range got.settings() {
+		_, name, _ := strings.Cut(setting.key, ".")
+		if !strings.Contains(string(text), name+" = ") {
+			t.Errorf("%s is missing", setting.key)
 		}
 	}
-	_, err = parseConfig("config.toml", all, nil)
-	for _, line := range strings.Split(fmt.Sprint(err), "\n") {
-		if err != nil && !strings.Contains(line, "can't read /etc/rowcast/") {
-			t.Error(line)
-		}
+	some := filepath.Join(t.TempDir(), "some")
+	if err := os.WriteFile(some, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all = regexp.MustCompile(`/etc/rowcast/[a-z.]+`).ReplaceAllLiteralString(all, some)
+	if _, err = parseConfig("config.toml", all, nil); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -78,7 +78,7 @@ func TestConfigUnreadable(t *testing.T) {
 		}
 	}
 	err := explainUnreadable("c.toml", &os.PathError{Op: "open", Path: "c.toml", Err: os.ErrPermission})
-	if want := "c.toml: this account may not read it; chown or chmod the file so that it can"; err.Error() != want {
+	if want := "c.toml: this account may not read it; change its owner or mode with chown or chmod"; err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -122,39 +122,53 @@ func TestConfigKeepsSecrets(t *testing.T) {
 	}
 }
 
-func TestKeyLines(t *testing.T) {
-	text := `# one
-top.dotted = 1
-[a] # [b]
-"quoted key" = "x # \" ] }" # c
-list = [ "]", # d
-  'y',
-]
-multi = """
-z = 1
-"""""
-last = '''
-z = 1''' # e
-[[t]]
-in = { x = "}", y.z = [1, { w = 2 }] }
-[[t]]
-[t.sub]
-k = 1
-`
-	lines := keyLines(text)
-	for key, want := range map[string]int{
-		"top": 2, "top.dotted": 2, "a": 3, "a.quoted key": 4, "a.list": 5, "a.list.1": 6, "a.multi": 8,
-		"a.last": 11, "t": 13, "t.0": 13, "t.0.in": 14, "t.0.in.y.z": 14, "t.0.in.y.z.1.w": 14,
-		"t.1": 15, "t.1.sub": 16, "t.1.sub.k": 17, "z": 0, "a.z": 0,
-	} {
-		if lines[key] != want {
-			t.Errorf("%s: line %d, want %d", key, lines[key], want)
-		}
+// Each key has its line, however it is written.
+func TestConfigLines(t *testing.T) {
+	c := defaultConfig()
+	err := c.decode(strings.Join([]string{
+		`# one`,
+		`http.listen = ":80"`,
+		`[stream] # [b]`,
+		`"ping" = "x # \" ] }" # c`,
+		`'history' = "1MiB"`,
+		`[source]`,
+		`user = """`,
+		`[admin]`,
+		`listen = 1"""""`,
+		`tls_ca = ""`,
+		`[[table]]`,
+		`columns = [ "]", # d`,
+		`  'y',`,
+		`]`,
+		`name = '''`,
+		`z = 1''' # e`,
+		`params = { x = "}", y = "[" }`,
+		`[ table . "mask" ]`,
+		`email = "null"`,
+		``,
+		`[["table"]]`,
+		`name = "a.b"`,
+		`mask.phone = "null"`,
+	}, "\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{
+		"http": 2, "http.listen": 2, "stream": 3, "stream.ping": 4, "stream.history": 5, "source": 6, "source.user": 7, "source.tls_ca": 10,
+		"table": 11, "table.0.columns": 12, "table.0.name": 15, "table.0.params": 17, "table.0.params.x": 17, "table.0.params.y": 17,
+		"table.0.mask": 18, "table.0.mask.email": 19, "table.1.name": 22, "table.1.mask": 23, "table.1.mask.phone": 23,
+	}
+	if !reflect.DeepEqual(c.lines, want) {
+		t.Errorf("%v", c.lines)
+	}
+	if c.Tables[0].Line != 11 || c.Tables[1].Line != 21 || c.Tables[0].Mask["email"] != "null" || c.Tables[1].Mask["phone"] != "null" ||
+		len(c.Tables[0].Columns) != 2 || c.Source.User != "[admin]\r\nlisten = 1\"\"" || c.HTTP.Listen != ":80" {
+		t.Errorf("%+v", c)
 	}
 }
 
-// FuzzConfig: no text makes the reader panic, and each key that the parser
-// sees has a line.
+// FuzzConfig: no text makes the reader panic, its statements hold the keys of
+// the whole in their order, and each key is on the line of its statement.
 func FuzzConfig(f *testing.F) {
 	text, err := os.ReadFile("../../config.toml")
 	if err != nil {
@@ -163,23 +177,32 @@ func FuzzConfig(f *testing.F) {
 	f.Add(string(text))
 	f.Add("a.b = '''\nx'''\n[[c]]\n[c.d]\ne = [{f = 1}, 2]\n")
 	f.Add("\"a\\u0062\" = 1\n'' = 2")
+	f.Add("[a]\r\nb = [ # c\r\n 1,\r\n]\r\n[a.d]\r\ne = \"\"\"\\\n  f = 1\"\"\"\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		_, _ = parseConfig("c.toml", text, nil)
-		var tree map[string]any
-		lines := keyLines(text)
-		if _, err := toml.Decode(text, &tree); err != nil {
+		whole, err := toml.Decode(text, new(map[string]any))
+		if err != nil {
 			return
 		}
-		for key := range tree {
-			if lines[key] == 0 && plainKey(key) {
-				t.Errorf("no line for %q", key)
+		var got, want []string
+		for _, key := range whole.Keys() {
+			want = append(want, key[len(key)-1])
+		}
+		line := 1
+		for at, part := range tomlStatements(text) {
+			md, err := toml.Decode(part, new(map[string]any))
+			if err != nil || at != line {
+				t.Fatalf("line %d, not %d: %q: %v", at, line, part, err)
+			}
+			line += strings.Count(part, "\n")
+			for _, key := range md.Keys() {
+				got = append(got, key[len(key)-1])
 			}
 		}
+		if !slices.Equal(got, want) {
+			t.Errorf("keys %q, not %q", got, want)
+		}
 	})
-}
-
-func plainKey(key string) bool {
-	return key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 
 func TestUnits(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,7 +27,7 @@ type duration time.Duration
 func (d *duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(strings.ReplaceAll(string(text), " ", ""))
 	if err != nil {
-		return fmt.Errorf(`%q is no duration; write a number with a unit, as "15s" (units: ms, s, m, h)`, text)
+		return fmt.Errorf(`%q is not a duration; write a number with a unit, as "15s" (units: ms, s, m, h)`, text)
 	}
 	*d = duration(v)
 	return nil
@@ -54,7 +53,7 @@ var sizeUnits = []struct {
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1}}
 
 func (s *size) UnmarshalText(text []byte) error {
-	bad := fmt.Errorf(`%q is no size; write a whole number with a unit, as "64MiB" (units: B, KiB, MiB, GiB)`, text)
+	bad := fmt.Errorf(`%q is not a size; write a whole number with a unit, as "64MiB" (units: B, KiB, MiB, GiB)`, text)
 	for _, unit := range sizeUnits {
 		digits, ok := cutSuffixFold(string(text), unit.name)
 		if !ok {
@@ -139,13 +138,13 @@ func (a *sourceAddr) UnmarshalText(text []byte) error {
 	host, port, err := net.SplitHostPort(s)
 	switch {
 	case strings.Contains(s, "@"): // not shown: what stands before it is often a password
-		return errors.New(`it holds an account; write host:port only, and give user and password by their own keys`)
+		return errors.New(`must not contain an account; write host:port only, and set user and password by their own keys`)
 	case s == "" || err == nil && host == "":
 		return fmt.Errorf(`%q names no host; write host:port, as "127.0.0.1:3306", or the absolute path of a socket`, s)
 	case err != nil && strings.Contains(err.Error(), "missing port"):
 		return fmt.Errorf(`%q has no port; write %q, or the absolute path of a socket`, s, net.JoinHostPort(strings.Trim(s, "[]"), "3306"))
 	case err != nil:
-		return fmt.Errorf(`%q is no address; write host:port, as "127.0.0.1:3306" or "[::1]:3306", or the absolute path of a socket`, s)
+		return fmt.Errorf(`%q is not an address; write host:port, as "127.0.0.1:3306" or "[::1]:3306", or the absolute path of a socket`, s)
 	}
 	if err := checkPort(port, 1); err != nil {
 		return err
@@ -170,59 +169,12 @@ func (a *listenAddr) UnmarshalText(text []byte) error {
 	if s != "" {
 		_, port, err := net.SplitHostPort(s)
 		if err != nil {
-			return fmt.Errorf(`%q is no address; write host:port, as "127.0.0.1:8080", or ":8080" for every interface`, s)
+			return fmt.Errorf(`%q is not an address; write host:port, as "127.0.0.1:8080", or ":8080" for every interface`, s)
 		}
 		if err := checkPort(port, 0); err != nil {
 			return err
 		}
 	}
 	*a = listenAddr(s)
-	return nil
-}
-
-// origin is what a browser sends in Origin, or "*".
-type origin string
-
-func (o *origin) UnmarshalText(text []byte) error {
-	s := string(text)
-	if s == "*" {
-		*o = "*"
-		return nil
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsRune(u.Host, '*') || u.User != nil {
-		return fmt.Errorf(`%q is no origin; write scheme://host or scheme://host:port, as "https://example.org", or "*" alone`, s)
-	}
-	if exact := u.Scheme + "://" + strings.ToLower(u.Host); exact != s {
-		return fmt.Errorf(`%q is more than an origin, or not in lower case; write %q`, s, exact)
-	}
-	*o = origin(s)
-	return nil
-}
-
-// hostName is what a browser may send in Host.
-type hostName string
-
-func (h *hostName) UnmarshalText(text []byte) error {
-	s := string(text)
-	if _, _, err := net.SplitHostPort(s); s == "" || err == nil || strings.ContainsAny(s, "/ *\t\r\n") {
-		return fmt.Errorf(`%q is no host name; write it without scheme, port and path, as "rows.example.org"`, s)
-	}
-	*h = hostName(s)
-	return nil
-}
-
-// eventName is a fixed SSE event name.
-type eventName string
-
-func (e *eventName) UnmarshalText(text []byte) error {
-	s := string(text)
-	switch {
-	case strings.ContainsAny(s, "\r\n\x00"):
-		return errors.New("an event name can't hold a line break")
-	case s == "reset":
-		return errors.New(`"reset" is taken by the notice that exactness was lost; choose another name`)
-	}
-	*e = eventName(s)
 	return nil
 }

@@ -64,8 +64,8 @@ func (a *app) reload(ctx context.Context) error {
 		a.log.Error("the config was not reloaded; the old one stays in force", "error", joinLines(err))
 		return err
 	}
-	if sections := a.conf.differs(conf); len(sections) > 0 {
-		a.log.Warn("changes in these sections take effect at the next start", "sections", strings.Join(sections, ", "))
+	if keys := a.conf.differs(conf); len(keys) > 0 {
+		a.log.Warn("changes of these keys take effect at the next start", "keys", strings.Join(keys, ", "))
 	}
 	set.OnReshape(a.server.Seal)
 	a.server.Swap(renderer.Of(set))
@@ -100,23 +100,15 @@ func (a *app) judgeReload(ctx context.Context) (*config, *filters.Set, error) {
 	return conf, set, nil
 }
 
-// differs names the sections that a reload does not change.
-func (c *config) differs(with *config) []string {
-	var sections []string
-	for _, section := range []struct {
-		name string
-		same bool
-	}{
-		{"source", reflect.DeepEqual(c.Source, with.Source)},
-		{"http", reflect.DeepEqual(c.HTTP, with.HTTP)},
-		{"admin", c.Admin == with.Admin},
-		{"stream", c.Stream == with.Stream},
-	} {
-		if !section.same {
-			sections = append(sections, section.name)
+// differs names the keys that a reload does not change.
+func (c *config) differs(with *config) (keys []string) {
+	others := with.settings()
+	for i, s := range c.settings() {
+		if !strings.HasPrefix(s.key, "values.") && !reflect.DeepEqual(s.value.Interface(), others[i].value.Interface()) {
+			keys = append(keys, s.key)
 		}
 	}
-	return sections
+	return keys
 }
 
 func joinLines(err error) string {
