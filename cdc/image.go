@@ -209,6 +209,16 @@ func (im *Image) Bytes(i int) []byte {
 	return im.data[c.off : c.off+c.n : c.off+c.n]
 }
 
+// Int64 is the value of an integer, BIT or YEAR column: the bits of a uint64 where
+// the column is unsigned or BIT; 0 for NULL, for an absent column and for any other type.
+func (im *Image) Int64(i int) int64 {
+	c := im.cells[i]
+	if c.n > maxCell {
+		return 0
+	}
+	return im.plans[i].integer(im.data[c.off : c.off+c.n])
+}
+
 func (im *Image) appendPatched(dst []byte, i int, compact bool) ([]byte, error) {
 	p := &im.patches[im.cells[i].off]
 	if !p.ok {

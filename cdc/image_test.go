@@ -2,6 +2,8 @@ package cdc
 
 import (
 	"errors"
+	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -74,5 +76,37 @@ func TestNoAllocations(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations for a row", n)
+	}
+}
+
+// TestInt64: the number is the one that AppendText writes.
+func TestInt64(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []Column{{Type: mysql.MYSQL_TYPE_TINY}, {Type: mysql.MYSQL_TYPE_SHORT}, {Type: mysql.MYSQL_TYPE_INT24}, {Type: mysql.MYSQL_TYPE_LONG}, {Type: mysql.MYSQL_TYPE_LONGLONG},
+		{Type: mysql.MYSQL_TYPE_YEAR}, {Type: mysql.MYSQL_TYPE_BIT, Meta: 5}, {Type: mysql.MYSQL_TYPE_BIT, Meta: 1<<8 | 3}, {Type: mysql.MYSQL_TYPE_BIT, Meta: 8 << 8}} {
+		for _, c.Unsigned = range []bool{false, true} {
+			table := newTable(&Table{Columns: []Column{c}})
+			for range 100 {
+				row := make([]byte, 1+table.plans[0].size)
+				for i := range row[1:] {
+					row[1+i] = byte(r.UintN(256)) & byte(r.IntN(2)*255)
+				}
+				im, err := ParseImage(table, row)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, err := im.AppendText(nil, 0)
+				got := strconv.FormatInt(im.Int64(0), 10)
+				if c.Unsigned || c.Type == mysql.MYSQL_TYPE_BIT {
+					got = strconv.FormatUint(uint64(im.Int64(0)), 10)
+				}
+				if err != nil || got != string(text) {
+					t.Fatalf("%s, % x: %s, text %s, %v", c.TypeName(), row[1:], got, text, err)
+				}
+			}
+		}
+	}
+	if im, err := ParseImage(newTable(&Table{Columns: []Column{{Type: mysql.MYSQL_TYPE_LONG}}}), []byte{1}); err != nil || im.Int64(0) != 0 {
+		t.Errorf("NULL: %d, %v", im.Int64(0), err)
 	}
 }

@@ -136,6 +136,31 @@ func (p *plan) appendNumber(dst, b []byte) []byte {
 	return format.AppendUint(dst, wire.UintLE(b))
 }
 
+// integer is what appendNumber writes, as bits.
+func (p *plan) integer(b []byte) int64 {
+	switch p.render {
+	case asInt8:
+		return int64(int8(b[0]))
+	case asInt16:
+		return int64(int16(binary.LittleEndian.Uint16(b)))
+	case asInt24:
+		return int64(int32(wire.UintLE(b)<<8)) >> 8
+	case asInt32:
+		return int64(int32(binary.LittleEndian.Uint32(b)))
+	case asInt64, asUint64:
+		return int64(binary.LittleEndian.Uint64(b))
+	case asUint8, asUint16, asUint24, asUint32:
+		return int64(wire.UintLE(b))
+	case asBit:
+		return int64(wire.UintBE(b))
+	case asYear:
+		if b[0] != 0 {
+			return int64(b[0]) + 1900
+		}
+	}
+	return 0
+}
+
 func (p *plan) appendBase64(dst, b []byte) []byte {
 	if pad := int(p.size) - len(b); p.render == asBinary && pad > 0 {
 		var buf [255]byte // BINARY has no more
