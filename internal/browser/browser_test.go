@@ -61,3 +61,8 @@ data = "text"
 text = "{{.player}}"
 `))
 }
+
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	script(t, "places.mjs", newStageOn(t, throwaway.MariaDB, []string{"ROWCAST_STREAM_HISTORY=64KiB"}, ""))
+}

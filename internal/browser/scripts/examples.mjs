@@ -81,7 +81,7 @@ scene("the live table follows inserts, updates, deletes and keys", async () => {
   assert.deepEqual(page.wrong, []);
 });
 
-scene("a collection loads, holds changes meanwhile, and loads anew after a reset", async () => {
+scene("a collection loads, holds changes meanwhile, and loads again after a reset", async () => {
   await sql("TRUNCATE draft.picks");
   await insert("Old");
   const page = await blank(await open());
@@ -133,4 +133,48 @@ scene("collections by key, by column and by function, where changes leave column
   await sql("DELETE FROM draft.picks WHERE id = 2", "SET SESSION binlog_row_image = FULL");
   await becomes("nothing", each(), rows);
   assert.deepEqual(page.wrong, []);
+});
+
+scene("numbers as texts: one row is one row, whoever wrote its key how", async () => {
+  await sql("TRUNCATE draft.picks", "INSERT INTO draft.picks (id, team, player) VALUES (7, 'Oilers', 'Old')");
+  const page = await blank(await open());
+  await page.evaluate(async () => {
+    const { collection } = await import("/rowcast.js");
+    const load = async () => [{ id: "7", round: "1", team: "Oilers", player: "Old" }];
+    window.given = [];
+    window.all = [undefined, "id", ["id"], ["team", "id"], (row) => String(row.id)].map((key, i) =>
+      collection("picks", { key, load, onChange: (change, event) => given.push([i, event.type, event.id]) }));
+  });
+  await until("the connections", () => page.evaluate(() => all.every((c) => c.state === "open")));
+  await sql("UPDATE draft.picks SET player = 'New' WHERE id = 7");
+  const rows = () => page.evaluate(() => all.map((c) => [...c].map(([key, { player }]) => `${key} ${player}`).join()));
+  const several = '["Oilers",7]';
+  await becomes("one row each", ["7 New", "7 New", "7 New", `${several} New`, "7 New"], rows);
+  assert.deepEqual(await page.evaluate(() => [all[0].get("7").player, all[0].get(7).player, all[1].has("7"), all[0].has("07"), all[2].has([7]), all[3].has(["Oilers", "7"])]),
+    ["New", "New", true, false, true, true]);
+  assert.deepEqual((await page.evaluate(() => given)).map(([i, type, id]) => [i, type, /^binlog/.test(id)]).sort(), [0, 1, 2, 3, 4].map((i) => [i, "message", true]));
+  assert.deepEqual(page.wrong, []);
+});
+
+scene("a load is told when its answer is no longer wanted", async () => {
+  await sql("TRUNCATE draft.picks");
+  const page = await blank(await open());
+  await page.evaluate(async () => {
+    const { collection } = await import("/rowcast.js");
+    window.ends = [];
+    let n = 0;
+    window.picks = collection("picks", {
+      load: (reset, { signal }) => new Promise((done) => {
+        const mine = ++n;
+        if (mine === 2) done([{ id: 2, player: reset.reason }]);
+        signal.addEventListener("abort", () => (ends.push(mine), done([{ id: mine, player: "out of date" }])));
+      }),
+    });
+  });
+  await until("the connection", () => page.evaluate(() => picks.lastEventId));
+  await sql("TRUNCATE draft.picks");
+  await becomes("the second load's rows", ["schema"], () => page.evaluate(() => [...picks.values()].map((r) => r.player)));
+  assert.deepEqual(await page.evaluate(() => ends), [1]);
+  await page.evaluate(() => picks.close());
+  assert.deepEqual(await page.evaluate(() => ends), [1]);
 });
