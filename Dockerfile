@@ -9,13 +9,14 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION" -
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /rowcast /rowcast
-# In a container, loopback would be reached by nobody. The variables win over the config file.
+# Nothing outside reaches a container's loopback address. These variables win over the
+# config file. The admin port gives metrics to anyone, profiles only to loopback clients.
 ENV ROWCAST_CONFIG=/etc/rowcast/config.toml \
     ROWCAST_HTTP_LISTEN=:8080 \
     ROWCAST_ADMIN_LISTEN=:9090
 USER 65532:65532
 EXPOSE 8080 9090
-# Well means that the process answers: it waits by itself while the database is away.
+# Healthy means that the process answers: it waits by itself while the database is away.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=10s CMD ["/rowcast", "health"]
 ENTRYPOINT ["/rowcast"]
 CMD ["serve"]

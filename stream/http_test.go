@@ -69,6 +69,27 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("admin, Host %s: %d", host, w.Code)
 		}
 	}
+	s.config.AdminListen = ":9090" // as in the image
+	for _, c := range []struct {
+		path, from, host string
+		status           int
+	}{
+		{"/metrics", "192.0.2.1:1234", "rowcast.internal:9090", 200},
+		{"/metrics", "127.0.0.1:1234", "localhost:9090", 200},
+		{"/debug/pprof/cmdline", "192.0.2.1:1234", "rowcast.internal:9090", 403},
+		{"/debug/pprof/cmdline", "192.0.2.1:1234", "localhost:9090", 403},
+		{"/debug/pprof/", "[2001:db8::1]:1234", "localhost:9090", 403},
+		{"/debug/pprof/cmdline", "127.0.0.1:1234", "localhost:9090", 200},
+		{"/debug/pprof/cmdline", "[::1]:1234", "[::1]:9090", 200},
+		{"/debug/pprof/cmdline", "127.0.0.1:1234", "evil.example:9090", 403},
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", c.path, nil)
+		r.RemoteAddr, r.Host = c.from, c.host
+		if s.adminRoutes().ServeHTTP(w, r); w.Code != c.status {
+			t.Errorf("%s for %s, Host %s: %d", c.path, c.from, c.host, w.Code)
+		}
+	}
 	for path, status := range map[string]int{"/healthz": 200, "/readyz": 200, "/streams": 200, "/": 200, "/nothing": 404, "/events/picks": 200, "/events?table=picks": 200, "/events/nope": 404, "/events": 400} {
 		req, _ := http.NewRequest("HEAD", s.url+path, nil)
 		if resp, body := do(t, req); resp.StatusCode != status || body != "" {

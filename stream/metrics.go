@@ -3,6 +3,7 @@ package stream
 import (
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -135,7 +136,10 @@ func number(b bool) float64 {
 	return 0
 }
 
-// adminRoutes are what the admin listener serves.
+// adminRoutes are what the admin listener serves. In a container that listens on
+// every interface so that Prometheus reaches it, but profiles show memory and
+// hold up the process: they are only for this machine, or what shares its
+// network as `kubectl port-forward` does.
 func (s *Server) adminRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
@@ -144,14 +148,15 @@ func (s *Server) adminRoutes() http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	if !onLoopback(s.config.AdminListen) {
-		return mux
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.knownHost(r.Host) { // see guard
+		profile := strings.HasPrefix(r.URL.Path, "/debug/")
+		switch {
+		case profile && !onLoopback(r.RemoteAddr):
+			http.Error(w, "profiles are only for clients on this machine's loopback address", http.StatusForbidden)
+		case (profile || onLoopback(s.config.AdminListen)) && !s.knownHost(r.Host): // see guard
 			http.Error(w, textHost(r.Host), http.StatusForbidden)
-			return
+		default:
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
