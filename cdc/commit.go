@@ -205,7 +205,8 @@ func (r *reader) deliver(ctx context.Context, h heldRows, body []byte, d *direct
 	*c = Change{Pos: d.as.change(h.event, 0), Table: t, Time: d.time}
 	r.setOp(c, rows.op)
 	err = r.each(&rows, c, func(err error) error { return r.undecodable(h, d.as, err) })
-	r.before.data, r.after.data = nil, nil // a huge row may go
+	r.before.Release() // a huge row may go
+	r.after.Release()
 	return err
 }
 
@@ -223,7 +224,7 @@ func (r *reader) setOp(c *Change, op Op) {
 // each hands over the changes of one rows event behind cur, and moves cur over them.
 func (r *reader) each(rows *rowsEvent, c *Change, undecodable func(error) error) error {
 	again := c.Pos.Compare(r.cur) <= 0 // some of them were handed over before the connection broke
-	versioned := c.Table.rowEnd >= 0
+	versioned := c.Table.RowEnd() >= 0
 	for {
 		ok, err := rows.next(&r.before, &r.after)
 		if err != nil {
@@ -234,7 +235,7 @@ func (r *reader) each(rows *rowsEvent, c *Change, undecodable func(error) error)
 		}
 		hand := !again || c.Pos.Compare(r.cur) > 0
 		if hand && versioned {
-			op, err := c.Table.seen(rows.op, &r.before, &r.after)
+			op, err := seen(c.Table, rows.op, &r.before, &r.after)
 			if err != nil {
 				return undecodable(err)
 			}

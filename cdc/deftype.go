@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/row"
 )
 
 // fixedTypes have the same metadata always.
@@ -28,9 +30,9 @@ var fixedTypes = map[string]struct {
 func (c *ColumnDef) binlogType() (byte, uint16) {
 	if strings.Contains(c.ColumnType, "COMPRESSED") && c.Labels == nil {
 		if strings.HasPrefix(c.DataType, "var") {
-			return typeVarcharCompressed, uint16(c.octets)
+			return row.TypeVarcharCompressed, uint16(c.octets)
 		}
-		return typeBlobCompressed, fixedTypes[c.DataType].meta
+		return row.TypeBlobCompressed, fixedTypes[c.DataType].meta
 	}
 	if t, ok := fixedTypes[c.DataType]; ok {
 		return t.typ, t.meta

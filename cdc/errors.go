@@ -27,7 +27,7 @@ var (
 	// ErrNotReplicable: the server has no binlog that rowcast can read. Waiting does not help.
 	ErrNotReplicable = errors.New("the database has no binlog to read")
 	// ErrCorrupt: bytes of the binlog are not what they must be.
-	ErrCorrupt = errors.New("damaged binlog event")
+	ErrCorrupt = wire.ErrCorrupt
 )
 
 // fatal tells whether err ends a reading for good; everything else is tried again.
@@ -70,12 +70,4 @@ func explain(err error) error {
 		return fmt.Errorf("%w: binary logging is off; set log_bin in the server's configuration and restart it", ErrNotReplicable)
 	}
 	return err
-}
-
-// cutShort is the error of an event that ends within what was read of it; nil if it does not.
-func cutShort(c *wire.Cursor, what string) error {
-	if c.Bad {
-		return fmt.Errorf("%w: the %s is cut short", ErrCorrupt, what)
-	}
-	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rowcast/cdc/row"
 )
 
 // seedEvents calls add for each table map and the rows event behind it in the
@@ -81,7 +83,7 @@ func FuzzRows(f *testing.F) {
 		if err != nil {
 			return
 		}
-		table := newTable(&Table{Schema: tm.schema, Name: tm.name, Columns: tm.columns, Key: tm.key})
+		table := row.New(&Table{Schema: tm.schema, Name: tm.name, Columns: tm.columns, Key: tm.key})
 		r, err := parseRows(typ, exact(body))
 		if err != nil || r.bind(table, nil) != nil {
 			return
@@ -109,32 +111,21 @@ func FuzzRows(f *testing.F) {
 
 func checkImage(t *testing.T, im *Image) {
 	t.Helper()
-	for i := range im.table.Columns {
+	for i := range im.Table().Columns {
 		for _, f := range []*Format{{}, {BigintString: true, DecimalNumber: true}} {
 			out, err := im.AppendJSON([]byte("x"), i, f)
 			if err != nil {
 				if string(out) != "x" {
-					t.Errorf("%s behind an error: %q", im.table.Columns[i].TypeName(), out)
+					t.Errorf("%s behind an error: %q", im.Table().Columns[i].TypeName(), out)
 				}
 				continue
 			}
 			if !json.Valid(out[1:]) || bytes.ContainsAny(out, "\r\n") {
-				t.Errorf("%s: %q is no JSON of one line", im.table.Columns[i].TypeName(), out[1:])
+				t.Errorf("%s: %q is no JSON of one line", im.Table().Columns[i].TypeName(), out[1:])
 			}
 		}
 		if out, err := im.AppendText([]byte("x"), i); err != nil && string(out) != "x" {
-			t.Errorf("%s behind an error: %q", im.table.Columns[i].TypeName(), out)
+			t.Errorf("%s behind an error: %q", im.Table().Columns[i].TypeName(), out)
 		}
 	}
-}
-
-// FuzzGeometry: whatever the bytes, JSON or an error.
-func FuzzGeometry(f *testing.F) {
-	f.Add(fromHex("000000000101000000000000000000f03f0000000000000040"))
-	f.Add(fromHex("e6100000010700000002000000010700000000000000010400000001000000010100000000000000000000000000000000000000"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if out, err := appendGeometry(nil, exact(b)); err == nil && !json.Valid(out) {
-			t.Errorf("%q", out)
-		}
-	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"rowcast/cdc/internal/charset"
 	"rowcast/cdc/internal/wire"
+	"rowcast/cdc/row"
 )
 
 // Optional metadata of a table map: type, length, value.
@@ -73,7 +74,7 @@ func (m *tableMap) readOptional(c *wire.Cursor) error {
 			return fmt.Errorf("%w: metadata of type %d is cut short", ErrCorrupt, typ)
 		}
 	}
-	return cutShort(c, "optional metadata")
+	return c.Failed("optional metadata")
 }
 
 func (m *tableMap) readEntry(typ uint64, v *wire.Cursor) {
@@ -208,7 +209,7 @@ func (m *tableMap) applyOptional() error {
 func (m *tableMap) isCharacter(typ byte) bool {
 	switch typ {
 	case mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BLOB,
-		typeBlobCompressed, typeVarcharCompressed:
+		row.TypeBlobCompressed, row.TypeVarcharCompressed:
 		return true
 	case mysql.MYSQL_TYPE_GEOMETRY:
 		return m.flavor == MariaDB

@@ -14,6 +14,7 @@ import (
 
 	"rowcast/cdc/internal/format"
 	"rowcast/cdc/internal/wire"
+	"rowcast/cdc/row"
 )
 
 // rowMaker turns fuzz input into a table map and a rows event that a server
@@ -187,12 +188,12 @@ func FuzzAgainstGoMySQL(f *testing.F) {
 		}
 		for i := range tm.columns {
 			if c := &tm.columns[i]; !isNumber(c.Type) && c.Type != mysql.MYSQL_TYPE_SET {
-				c.Collation = binaryCollation
+				c.Collation = row.BinaryCollation
 			} else if c.Type == mysql.MYSQL_TYPE_SET {
 				c.Labels = strings.Split(strings.Repeat("l,", 63)+"l", ",")
 			}
 		}
-		table := newTable(&Table{Schema: tm.schema, Name: tm.name, Columns: tm.columns})
+		table := row.New(&Table{Schema: tm.schema, Name: tm.name, Columns: tm.columns})
 		r, err := parseRows(byte(replication.WRITE_ROWS_EVENTv2), rows)
 		if err == nil {
 			err = r.bind(table, nil)
@@ -234,7 +235,7 @@ func goMySQLDecode(t *testing.T, tableMap, rows []byte) []any {
 
 func compareOracle(t *testing.T, im *Image, i int, theirs any) {
 	t.Helper()
-	c := &im.table.Columns[i]
+	c := &im.Table().Columns[i]
 	got, err := im.AppendText(nil, i)
 	same := false
 	switch c.Type {
@@ -264,3 +265,9 @@ func compareOracle(t *testing.T, im *Image, i int, theirs any) {
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// Offsets by which the binlog has signed times and dates as unsigned numbers.
+const (
+	datetimeOffset = 0x8000000000
+	timeOffset     = 0x800000
+)

@@ -2,12 +2,11 @@ package cdc
 
 import (
 	"fmt"
-	"math/bits"
 
-	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"rowcast/cdc/internal/wire"
+	"rowcast/cdc/row"
 )
 
 // Rows event types that go-mysql has no names for. MariaDB numbers them so for
@@ -26,30 +25,13 @@ type rowsEvent struct {
 	flags uint16
 
 	columns       int
-	first, second rowColumns // of the before (or only) and the after image
+	first, second row.Present // of the before (or only) and the after image
 	partial       bool
 	compressed    bool
 
 	table *Table
 	rows  []byte // what is left to read
 	spare Image  // a before image that the caller did not ask for
-}
-
-// rowColumns says which columns the images of one side hold.
-type rowColumns struct {
-	bits  []byte
-	count int
-}
-
-func (rc *rowColumns) read(c *wire.Cursor, columns int) {
-	rc.bits = c.Take((columns + 7) / 8)
-	rc.count = 0
-	for i, b := range rc.bits {
-		if rest := columns - 8*i; rest < 8 {
-			b &= 1<<rest - 1
-		}
-		rc.count += bits.OnesCount8(b)
-	}
 }
 
 // parseRows reads the head of a rows event: body is the event without its header
@@ -71,15 +53,15 @@ func parseRows(eventType byte, body []byte) (rowsEvent, error) {
 		return r, fmt.Errorf("%w: rows of %d columns", ErrCorrupt, columns)
 	}
 	r.columns = int(columns)
-	r.first.read(&c, r.columns)
+	r.first.Read(&c, r.columns)
 	if r.op == Update {
-		r.second.read(&c, r.columns)
+		r.second.Read(&c, r.columns)
 	}
-	if err := cutShort(&c, "rows event"); err != nil {
+	if err := c.Failed("rows event"); err != nil {
 		return r, err
 	}
 	r.rows = c.Take(c.Left())
-	if r.first.count == 0 && (r.op != Update || r.second.count == 0) {
+	if r.first.Count() == 0 && (r.op != Update || r.second.Count() == 0) {
 		// With binlog_row_image=MINIMAL an INSERT of nothing but defaults.
 		return r, fmt.Errorf("%w: its rows hold no column at all, so that not even their number is known; set binlog_row_image = FULL", ErrValue)
 	}
@@ -121,10 +103,8 @@ func (r *rowsEvent) bind(t *Table, z *inflater) error {
 	if len(t.Columns) != r.columns {
 		return fmt.Errorf("%w: rows of %d columns for %s, which has %d", ErrCorrupt, r.columns, t, len(t.Columns))
 	}
-	for i := range t.plans {
-		if p := &t.plans[i]; p.walk == walkUnknown {
-			return fmt.Errorf("%w: %s: column %s: %s", ErrValue, t, t.Columns[i].Name, p.reason)
-		}
+	if err := t.Undecodable(); err != nil {
+		return err
 	}
 	r.table = t
 	if !r.compressed {
@@ -156,62 +136,24 @@ func (r *rowsEvent) next(before, after *Image) (ok bool, err error) {
 		if after == nil {
 			after = &r.spare
 		}
-		r.rows, err = after.read(r.table, &r.first, r.rows)
+		r.rows, err = after.Read(r.table, &r.first, r.rows)
 	case Delete:
-		r.rows, err = before.read(r.table, &r.first, r.rows)
+		r.rows, err = before.Read(r.table, &r.first, r.rows)
 	case Update:
-		if r.rows, err = before.read(r.table, &r.first, r.rows); err != nil {
+		if r.rows, err = before.Read(r.table, &r.first, r.rows); err != nil {
 			break
 		}
 		if after == nil {
 			after = &Image{}
 		}
 		if r.partial {
-			r.rows, err = after.readPartial(r.table, &r.second, r.rows, before)
+			r.rows, err = after.ReadPartial(r.table, &r.second, r.rows, before)
 		} else {
-			r.rows, err = after.read(r.table, &r.second, r.rows)
+			r.rows, err = after.Read(r.table, &r.second, r.rows)
 		}
 	}
 	if err != nil {
 		return false, fmt.Errorf("rows of %s: %w", r.table, err)
 	}
 	return true, nil
-}
-
-// readPartial reads the after image of a PARTIAL_UPDATE_ROWS event, whose JSON
-// columns may hold changes to the before image instead of a value.
-func (im *Image) readPartial(t *Table, rc *rowColumns, b []byte, before *Image) ([]byte, error) {
-	const partialJSON = 1
-	c := wire.Cursor{B: b}
-	if c.Lenenc()&partialJSON == 0 {
-		if c.Bad {
-			return nil, cutShort(&c, "row")
-		}
-		return im.read(t, rc, b[c.At:])
-	}
-	documents := 0
-	for i := range t.Columns {
-		if t.Columns[i].Type == mysql.MYSQL_TYPE_JSON {
-			documents++
-		}
-	}
-	changed := c.Take((documents + 7) / 8)
-	if c.Bad {
-		return nil, cutShort(&c, "row")
-	}
-	rest, err := im.read(t, rc, b[c.At:])
-	if err != nil {
-		return nil, err
-	}
-	n := 0
-	for i := range t.Columns {
-		if t.Columns[i].Type != mysql.MYSQL_TYPE_JSON {
-			continue
-		}
-		if changed[n/8]&(1<<(n%8)) != 0 && im.cells[i].n <= maxCell {
-			im.patch(i, before)
-		}
-		n++
-	}
-	return rest, nil
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/row"
 )
 
 // TableDef is a table as information_schema describes it now. It gives names and
@@ -88,19 +90,19 @@ func (d *TableDef) Table() *Table {
 	for i := range d.Columns {
 		t.Columns[i] = d.Columns[i].column()
 	}
-	return newTable(t)
+	return row.New(t)
 }
 
 // column is the column as a binlog would show it.
 func (c *ColumnDef) column() Column {
-	col := Column{Name: c.Name, Labels: c.Labels, Unsigned: c.unsigned(), rowEnd: c.rowEnd}
+	col := Column{Name: c.Name, Labels: c.Labels, Unsigned: c.unsigned(), RowEnd: c.rowEnd}
 	col.Type, col.Meta = c.binlogType()
 	col.Kind = c.kind()
 	switch col.Type {
 	case mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET,
-		typeBlobCompressed, typeVarcharCompressed:
+		row.TypeBlobCompressed, row.TypeVarcharCompressed:
 		if col.Collation = c.collation; col.Collation == 0 {
-			col.Collation = binaryCollation
+			col.Collation = row.BinaryCollation
 		}
 	}
 	return col

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/row"
 )
 
 // needsDef tells whether the event leaves something out that the table's
@@ -17,7 +19,7 @@ func (m *tableMap) needsDef() bool {
 		return false
 	}
 	for i := range m.columns {
-		if m.columns[i].ambiguous() {
+		if ambiguous(&m.columns[i]) {
 			return true
 		}
 	}
@@ -40,7 +42,7 @@ func (m *tableMap) isSequence(def *TableDef) bool {
 }
 
 // versionType: a time, or with transaction-precise history a transaction's number.
-func (c *Column) versionType() bool {
+func versionType(c *Column) bool {
 	return c.Type == mysql.MYSQL_TYPE_TIMESTAMP2 && c.Meta == 6 || c.Type == mysql.MYSQL_TYPE_LONGLONG
 }
 
@@ -52,19 +54,14 @@ func (m *tableMap) placed() bool { return !m.full() || m.mayBeVersioned() }
 func (m *tableMap) full() bool { return m.hasNames && m.hasLabels }
 
 // ambiguous: MariaDB logs several kinds of column under this type.
-func (c *Column) ambiguous() bool {
+func ambiguous(c *Column) bool {
 	switch c.Type {
 	case mysql.MYSQL_TYPE_STRING:
-		return c.Collation == binaryCollation && (c.Meta == 16 || c.Meta == 4)
+		return c.Collation == row.BinaryCollation && (c.Meta == 16 || c.Meta == 4)
 	case mysql.MYSQL_TYPE_BLOB:
-		return c.Collation != binaryCollation && c.Meta == 4
+		return c.Collation != row.BinaryCollation && c.Meta == 4
 	}
-	return oldTemporal(c.Type)
-}
-
-// oldTemporal: before MySQL 5.6, or with MariaDB's mysql56_temporal_format=OFF.
-func oldTemporal(typ byte) bool {
-	return typ == mysql.MYSQL_TYPE_TIMESTAMP || typ == mysql.MYSQL_TYPE_DATETIME || typ == mysql.MYSQL_TYPE_TIME
+	return row.OldTemporal(c.Type)
 }
 
 // table makes the Table of the event. Without full metadata the definition must
@@ -83,7 +80,7 @@ func (m *tableMap) table(def *TableDef) (*Table, error) {
 				return nil, fmt.Errorf("%w: %s: %w", ErrSchema, t, err)
 			}
 		}
-		return newTable(t), nil
+		return row.New(t), nil
 	}
 	if def == nil {
 		return nil, fmt.Errorf("%w: %s: the event carries no column names, and the database has no such table now; %s", ErrSchema, t, fullWouldHelp)
@@ -91,7 +88,7 @@ func (m *tableMap) table(def *TableDef) (*Table, error) {
 	if err := m.fill(t, def); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w; the event carries no column names: %s", ErrSchema, t, err, fullWouldHelp)
 	}
-	return newTable(t), nil
+	return row.New(t), nil
 }
 
 const fullWouldHelp = "SET GLOBAL binlog_row_metadata = FULL makes later events tell it themselves"
@@ -100,7 +97,7 @@ const fullWouldHelp = "SET GLOBAL binlog_row_metadata = FULL makes later events 
 func (m *tableMap) hint(t *Table, def *TableDef) {
 	for i := range t.Columns {
 		col := &t.Columns[i]
-		if m.flavor != MariaDB || !col.ambiguous() {
+		if m.flavor != MariaDB || !ambiguous(col) {
 			continue
 		}
 		col.Meta = m.oldPrecision(col)
@@ -118,7 +115,7 @@ func (m *tableMap) hint(t *Table, def *TableDef) {
 const undecidable = 0xff
 
 func (m *tableMap) oldPrecision(col *Column) uint16 {
-	if oldTemporal(col.Type) {
+	if row.OldTemporal(col.Type) {
 		return undecidable
 	}
 	return col.Meta
@@ -126,7 +123,7 @@ func (m *tableMap) oldPrecision(col *Column) uint16 {
 
 func (m *tableMap) take(col *Column, def *ColumnDef) {
 	col.Kind = def.kind()
-	if oldTemporal(col.Type) {
+	if row.OldTemporal(col.Type) {
 		col.Meta = uint16(def.precision)
 	}
 }
@@ -139,7 +136,7 @@ func (m *tableMap) fill(t *Table, def *TableDef) error {
 	for i := range t.Columns {
 		col := &t.Columns[i]
 		if i >= len(def.Columns) {
-			if !col.versionType() {
+			if !versionType(col) {
 				return fmt.Errorf("column %d, now made by the server: %s in the event", i+1, col.TypeName())
 			}
 			col.Name, col.Hidden = fmt.Sprintf("hidden column %d", i+1), true
@@ -181,9 +178,9 @@ func (m *tableMap) differs(col *Column, def *ColumnDef) string {
 		got.Type = mysql.MYSQL_TYPE_VARCHAR
 	case got.Type == mysql.MYSQL_TYPE_NEWDATE:
 		got.Type = mysql.MYSQL_TYPE_DATE
-	case oldTemporal(got.Type):
+	case row.OldTemporal(got.Type):
 		got.Type, got.Meta = newTemporal(got.Type), want.Meta
-	case got.Type == typeVarcharCompressed:
+	case got.Type == row.TypeVarcharCompressed:
 		got.Meta = want.Meta // counts its own header
 	}
 	if !m.hasSigns || !isNumber(got.Type) {
@@ -192,7 +189,7 @@ func (m *tableMap) differs(col *Column, def *ColumnDef) string {
 	if got.Collation == 0 || want.Collation == 0 {
 		got.Collation = want.Collation
 	}
-	text := (got.Collation == binaryCollation) != (want.Collation == binaryCollation)
+	text := (got.Collation == row.BinaryCollation) != (want.Collation == row.BinaryCollation)
 	if got.Type != want.Type || got.Meta != want.Meta || got.Unsigned != want.Unsigned || text {
 		return fmt.Sprintf("%s in the event, %s in the table", got.TypeName(), def.ColumnType)
 	}

@@ -6,12 +6,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"rowcast/cdc/internal/wire"
-)
-
-// Types that MariaDB logs for its COMPRESSED columns.
-const (
-	typeBlobCompressed    = 140
-	typeVarcharCompressed = 141
+	"rowcast/cdc/row"
 )
 
 // maxColumns is what both servers allow in one table, and more.
@@ -39,7 +34,7 @@ func tableMapName(body []byte) (id uint64, schema, table []byte, err error) {
 	c.Skip(1) // a zero byte
 	table = c.Take(int(c.Uint(1)))
 	c.Skip(1)
-	return id, schema, table, cutShort(&c, "table map")
+	return id, schema, table, c.Failed("table map")
 }
 
 // parseTableMap reads a TABLE_MAP event: body is the event without its header and
@@ -61,16 +56,16 @@ func parseTableMap(body []byte, flavor Flavor) (*tableMap, error) {
 	types := c.Take(int(count))
 	metas := wire.Cursor{B: c.Take(c.Length())}
 	m.nullable = append([]byte(nil), c.Take((int(count)+7)/8)...)
-	if err := cutShort(&c, "column list"); err != nil {
+	if err := c.Failed("column list"); err != nil {
 		return fail(err)
 	}
 	m.columns = make([]Column, count)
 	for i, typ := range types {
-		if err := m.columns[i].readMeta(typ, &metas); err != nil {
+		if err := readMeta(&m.columns[i], typ, &metas); err != nil {
 			return fail(fmt.Errorf("column %d: %w", i+1, err))
 		}
 	}
-	if err := cutShort(&metas, "column metadata"); err != nil {
+	if err := metas.Failed("column metadata"); err != nil {
 		return fail(err)
 	}
 	if err := m.readOptional(&c); err != nil {
@@ -83,7 +78,7 @@ func parseTableMap(body []byte, flavor Flavor) (*tableMap, error) {
 }
 
 // readMeta sets the column's real type and its metadata, whose length in the event follows from the type.
-func (col *Column) readMeta(typ byte, c *wire.Cursor) error {
+func readMeta(col *Column, typ byte, c *wire.Cursor) error {
 	col.Type = typ
 	switch typ {
 	case mysql.MYSQL_TYPE_STRING:
@@ -104,17 +99,17 @@ func (col *Column) readMeta(typ byte, c *wire.Cursor) error {
 			return fmt.Errorf("%w: DECIMAL(%d,%d)", ErrCorrupt, precision, scale)
 		}
 		col.Meta = precision<<8 | scale
-	case mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_VARCHAR, typeVarcharCompressed:
+	case mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_VARCHAR, row.TypeVarcharCompressed:
 		col.Meta = uint16(c.Uint(2))
 	case mysql.MYSQL_TYPE_BIT:
 		col.Meta = uint16(c.Uint(2))
-		if w := bitWidth(col.Meta); w < 1 || w > 64 {
+		if w := row.BitWidth(col.Meta); w < 1 || w > 64 {
 			return fmt.Errorf("%w: BIT(%d)", ErrCorrupt, w)
 		}
-	case mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_GEOMETRY, mysql.MYSQL_TYPE_VECTOR, mysql.MYSQL_TYPE_JSON, typeBlobCompressed:
+	case mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_GEOMETRY, mysql.MYSQL_TYPE_VECTOR, mysql.MYSQL_TYPE_JSON, row.TypeBlobCompressed:
 		col.Meta = uint16(c.Uint(1))
 		if col.Meta < 1 || col.Meta > 4 {
-			return fmt.Errorf("%w: %s with a length of %d bytes", ErrCorrupt, typeName(typ, true), col.Meta)
+			return fmt.Errorf("%w: %s with a length of %d bytes", ErrCorrupt, row.TypeName(typ, true), col.Meta)
 		}
 	case mysql.MYSQL_TYPE_DOUBLE, mysql.MYSQL_TYPE_FLOAT:
 		col.Meta = uint16(c.Uint(1))
@@ -130,9 +125,7 @@ func (col *Column) readMeta(typ byte, c *wire.Cursor) error {
 		return fmt.Errorf("%w: its type is %d, which rowcast does not know", ErrValue, typ)
 	}
 	if (col.Type == mysql.MYSQL_TYPE_ENUM && col.Meta != 1 && col.Meta != 2) || (col.Type == mysql.MYSQL_TYPE_SET && (col.Meta < 1 || col.Meta > 8)) {
-		return fmt.Errorf("%w: %s of %d bytes", ErrCorrupt, typeName(col.Type, false), col.Meta)
+		return fmt.Errorf("%w: %s of %d bytes", ErrCorrupt, row.TypeName(col.Type, false), col.Meta)
 	}
 	return nil
 }
-
-func bitWidth(meta uint16) int { return int(meta>>8)*8 + int(meta&0xff) }

@@ -25,20 +25,20 @@ func isCurrent(v []byte) bool {
 
 // seen is what a change of a versioned table's rows does to the current ones; 0 is
 // nothing. Images that op does not have are not looked at.
-func (t *Table) seen(op Op, before, after *Image) (Op, error) {
+func seen(t *Table, op Op, before, after *Image) (Op, error) {
 	was, is := false, false
 	if op != Insert {
-		v := before.Bytes(t.rowEnd)
+		v := before.Bytes(t.RowEnd())
 		if was = isCurrent(v); v == nil {
-			return 0, t.noRowEnd()
+			return 0, noRowEnd(t)
 		}
 	}
-	if op == Update && !after.Has(t.rowEnd) { // binlog_row_image = MINIMAL or FULL_NODUP: it is as it was
+	if op == Update && !after.Has(t.RowEnd()) { // binlog_row_image = MINIMAL or FULL_NODUP: it is as it was
 		is = was
 	} else if op != Delete {
-		v := after.Bytes(t.rowEnd)
+		v := after.Bytes(t.RowEnd())
 		if is = isCurrent(v); v == nil {
-			return 0, t.noRowEnd()
+			return 0, noRowEnd(t)
 		}
 	}
 	switch {
@@ -52,9 +52,9 @@ func (t *Table) seen(op Op, before, after *Image) (Op, error) {
 	return 0, nil
 }
 
-func (t *Table) noRowEnd() error {
+func noRowEnd(t *Table) error {
 	return fmt.Errorf("%w: %s: a row without %s, which tells current rows from history; set binlog_row_image = FULL",
-		ErrValue, t, t.Columns[t.rowEnd].Name)
+		ErrValue, t, t.Columns[t.RowEnd()].Name)
 }
 
 // mayBeVersioned tells whether the columns could be those of a versioned table: two
@@ -102,7 +102,7 @@ func (m *tableMap) setRowEnd(t *Table, def *TableDef) error {
 	if def.versioned {
 		t.Columns[end-1].Hidden, t.Columns[end].Hidden = true, true
 	}
-	t.Columns[end].rowEnd = true
+	t.Columns[end].RowEnd = true
 	t.Key = slices.DeleteFunc(t.Key, func(i int) bool { return i == end })
 	return nil
 }

@@ -49,8 +49,8 @@ func (cr *currentRows) take(c *Change) error {
 // imageText is the image's columns of these names, or all that are shown.
 func imageText(im *Image, names ...string) string {
 	var list []string
-	for i := range im.table.Columns {
-		c := &im.table.Columns[i]
+	for i := range im.Table().Columns {
+		c := &im.Table().Columns[i]
 		if !im.Has(i) || c.Hidden || len(names) > 0 && !slices.Contains(names, c.Name) {
 			continue
 		}

@@ -1,6 +1,13 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// ErrCorrupt: bytes of the binlog are not what they must be.
+var ErrCorrupt = errors.New("damaged binlog event")
 
 // Cursor reads the parts of B one after another. Going past the end sets Bad, from
 // where on it reads zeros, so that a caller may check once, after all its reads.
@@ -59,6 +66,14 @@ func (c *Cursor) Length() int {
 		return 0
 	}
 	return int(n)
+}
+
+// Failed is the error of an event that ends within what was read of it; nil if it does not.
+func (c *Cursor) Failed(what string) error {
+	if c.Bad {
+		return fmt.Errorf("%w: the %s is cut short", ErrCorrupt, what)
+	}
+	return nil
 }
 
 // UintLE reads a little-endian integer of len(b) ≤ 8 bytes.

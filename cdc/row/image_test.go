@@ -1,6 +1,7 @@
-package cdc
+package row
 
 import (
+	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"strconv"
@@ -23,7 +24,11 @@ func sampleTable() *Table {
 }
 
 func sampleRow() []byte {
-	return fromHex("40" + "2a00000000000000" + "0700" + "416e6e6120c3a9" + "8000000532" + "691fbd6c1fea" + "04" + "4bf66c6e" + "09000000" + "020100080004" + "010000")
+	b, err := hex.DecodeString("40" + "2a00000000000000" + "0700" + "416e6e6120c3a9" + "8000000532" + "691fbd6c1fea" + "04" + "4bf66c6e" + "09000000" + "020100080004" + "010000")
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 func TestParseImage(t *testing.T) {
@@ -54,14 +59,14 @@ func TestParseImage(t *testing.T) {
 
 // TestNoAllocations: a row costs none once the buffers have grown.
 func TestNoAllocations(t *testing.T) {
-	table := newTable(sampleTable())
-	row := sampleRow()
-	all := rowColumns{bits: []byte{0x7f}, count: 7}
+	table := New(sampleTable())
+	bytes := sampleRow()
+	all := Present{bits: []byte{0x7f}, count: 7}
 	var im Image
 	out := make([]byte, 0, 1024)
 	f := &Format{}
 	if n := testing.AllocsPerRun(1000, func() {
-		if _, err := im.read(table, &all, row); err != nil {
+		if _, err := im.Read(table, &all, bytes); err != nil {
 			t.Fatal(err)
 		}
 		out = out[:0]
@@ -85,7 +90,7 @@ func TestInt64(t *testing.T) {
 	for _, c := range []Column{{Type: mysql.MYSQL_TYPE_TINY}, {Type: mysql.MYSQL_TYPE_SHORT}, {Type: mysql.MYSQL_TYPE_INT24}, {Type: mysql.MYSQL_TYPE_LONG}, {Type: mysql.MYSQL_TYPE_LONGLONG},
 		{Type: mysql.MYSQL_TYPE_YEAR}, {Type: mysql.MYSQL_TYPE_BIT, Meta: 5}, {Type: mysql.MYSQL_TYPE_BIT, Meta: 1<<8 | 3}, {Type: mysql.MYSQL_TYPE_BIT, Meta: 8 << 8}} {
 		for _, c.Unsigned = range []bool{false, true} {
-			table := newTable(&Table{Columns: []Column{c}})
+			table := New(&Table{Columns: []Column{c}})
 			for range 100 {
 				row := make([]byte, 1+table.plans[0].size)
 				for i := range row[1:] {
@@ -106,7 +111,15 @@ func TestInt64(t *testing.T) {
 			}
 		}
 	}
-	if im, err := ParseImage(newTable(&Table{Columns: []Column{{Type: mysql.MYSQL_TYPE_LONG}}}), []byte{1}); err != nil || im.Int64(0) != 0 {
+	if im, err := ParseImage(New(&Table{Columns: []Column{{Type: mysql.MYSQL_TYPE_LONG}}}), []byte{1}); err != nil || im.Int64(0) != 0 {
 		t.Errorf("NULL: %d, %v", im.Int64(0), err)
 	}
+}
+
+func cellJSON(im *Image, i int) string {
+	b, err := im.AppendJSON(nil, i, &Format{})
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }

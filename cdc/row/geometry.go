@@ -1,4 +1,4 @@
-package cdc
+package row
 
 import (
 	"encoding/binary"

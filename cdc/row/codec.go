@@ -1,4 +1,4 @@
-package cdc
+package row
 
 import (
 	"fmt"
@@ -94,7 +94,7 @@ func makePlan(c *Column) plan {
 	case mysql.MYSQL_TYPE_NEWDECIMAL:
 		return fixed(format.DecimalSize(int(c.Meta>>8), int(c.Meta&0xff)), asDecimal)
 	case mysql.MYSQL_TYPE_BIT:
-		return fixed((bitWidth(c.Meta)+7)/8, asBit)
+		return fixed((BitWidth(c.Meta)+7)/8, asBit)
 	case mysql.MYSQL_TYPE_YEAR:
 		return fixed(1, asYear)
 	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_NEWDATE:
@@ -132,7 +132,7 @@ func makeTemporalPlan(c *Column) plan {
 	case mysql.MYSQL_TYPE_TIMESTAMP:
 		p.size, p.render = 4, asOldTimestamp
 	}
-	if oldTemporal(c.Type) && c.Meta != 0 {
+	if OldTemporal(c.Type) && c.Meta != 0 {
 		// The width depends on the fraction digits, which are not logged, and the row can't be walked past it.
 		return plan{walk: walkUnknown, render: asNothing, reason: "a temporal type with fraction digits in MariaDB's own format (mysql56_temporal_format=OFF); ALTER TABLE … FORCE with mysql56_temporal_format=ON rewrites it"}
 	}
@@ -163,7 +163,7 @@ func makeStringPlan(c *Column) plan {
 		case c.Kind == INET4 && c.Meta == 4:
 			p.render = asINET4
 			return p
-		case c.Collation == binaryCollation:
+		case c.Collation == BinaryCollation:
 			p.render = asBinary
 			return p
 		}
@@ -179,9 +179,9 @@ func makeStringPlan(c *Column) plan {
 		p.walk, p.render = uint8(c.Meta), asGeometry
 	case mysql.MYSQL_TYPE_VECTOR:
 		p.walk, p.render = uint8(c.Meta), asVector
-	case typeBlobCompressed:
+	case TypeBlobCompressed:
 		p.walk, p.render, p.reason = uint8(c.Meta), asNothing, "MariaDB's COMPRESSED columns are not supported; ALTER TABLE … MODIFY without COMPRESSED"
-	case typeVarcharCompressed:
+	case TypeVarcharCompressed:
 		p.walk, p.render, p.reason = prefix(int(c.Meta)), asNothing, "MariaDB's COMPRESSED columns are not supported; ALTER TABLE … MODIFY without COMPRESSED"
 	default:
 		p.walk, p.render, p.reason = walkUnknown, asNothing, fmt.Sprintf("type %d is not supported", c.Type)

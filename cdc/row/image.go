@@ -1,9 +1,12 @@
-package cdc
+package row
 
 import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"rowcast/cdc/internal/jsonb"
 	"rowcast/cdc/internal/wire"
@@ -60,8 +63,32 @@ const (
 	// 1 to 4: that many bytes of length come first
 )
 
+// Present says which columns the images of one side of a rows event hold.
+type Present struct {
+	bits  []byte
+	count int
+}
+
+// Count is how many columns an image holds.
+func (pr *Present) Count() int { return pr.count }
+
+// Read takes the bitmap of an event whose table has that many columns.
+func (pr *Present) Read(c *wire.Cursor, columns int) {
+	pr.bits = c.Take((columns + 7) / 8)
+	pr.count = 0
+	for i, b := range pr.bits {
+		if rest := columns - 8*i; rest < 8 {
+			b &= 1<<rest - 1
+		}
+		pr.count += bits.OnesCount8(b)
+	}
+}
+
 // Table is what the image is a row of.
 func (im *Image) Table() *Table { return im.table }
+
+// Release lets the event's bytes go: the image is then to be read again before it is used.
+func (im *Image) Release() { im.data = nil }
 
 // Has tells whether the image holds the column: not all do with
 // binlog_row_image=MINIMAL or NOBLOB. What is absent is not NULL.
@@ -75,14 +102,14 @@ func (im *Image) IsNull(i int) bool { return im.cells[i].n == cellNull }
 func ParseImage(t *Table, row []byte) (*Image, error) {
 	if t.plans == nil {
 		whole := *t
-		t = newTable(&whole)
+		t = New(&whole)
 	}
-	all := rowColumns{bits: make([]byte, (len(t.Columns)+7)/8), count: len(t.Columns)}
+	all := Present{bits: make([]byte, (len(t.Columns)+7)/8), count: len(t.Columns)}
 	for i := range all.bits {
 		all.bits[i] = 0xff
 	}
 	im := &Image{}
-	rest, err := im.read(t, &all, row)
+	rest, err := im.Read(t, &all, row)
 	if err == nil && len(rest) != 0 {
 		err = fmt.Errorf("%w: %d bytes too many", ErrCorrupt, len(rest))
 	}
@@ -92,8 +119,8 @@ func ParseImage(t *Table, row []byte) (*Image, error) {
 	return im, nil
 }
 
-// read finds the columns of the row that b begins with and returns what follows it.
-func (im *Image) read(t *Table, rc *rowColumns, b []byte) ([]byte, error) {
+// Read finds the columns of the row that b begins with and returns what follows it.
+func (im *Image) Read(t *Table, pr *Present, b []byte) ([]byte, error) {
 	im.table, im.plans, im.data = t, t.plans, b
 	im.patches = im.patches[:0]
 	if n := len(t.plans); cap(im.cells) < n {
@@ -101,17 +128,17 @@ func (im *Image) read(t *Table, rc *rowColumns, b []byte) ([]byte, error) {
 	} else {
 		im.cells = im.cells[:n]
 	}
-	nullBytes := (rc.count + 7) / 8
+	nullBytes := (pr.count + 7) / 8
 	if nullBytes > len(b) || uint64(len(b)) > maxCell {
 		return nil, fmt.Errorf("%w: the row is cut short", ErrCorrupt)
 	}
 	nulls := b[:nullBytes]
 	walks := t.walks
 	cells := im.cells[:len(walks)]
-	full := rc.count == len(walks)
+	full := pr.count == len(walks)
 	at, nth := nullBytes, uint(0)
 	for i, w := range walks {
-		if !full && rc.bits[i>>3]>>(uint(i)&7)&1 == 0 {
+		if !full && pr.bits[i>>3]>>(uint(i)&7)&1 == 0 {
 			cells[i] = cell{n: cellAbsent}
 			continue
 		}
@@ -234,4 +261,42 @@ func (im *Image) appendPatched(dst []byte, i int, compact bool) ([]byte, error) 
 func (im *Image) valueError(i int, err error) error {
 	col := &im.table.Columns[i]
 	return fmt.Errorf("%s: column %s (%s): %w: %w", im.table, col.Name, col.TypeName(), ErrValue, err)
+}
+
+// ReadPartial reads the after image of a PARTIAL_UPDATE_ROWS event, whose JSON
+// columns may hold changes to the before image instead of a value.
+func (im *Image) ReadPartial(t *Table, pr *Present, b []byte, before *Image) ([]byte, error) {
+	const partialJSON = 1
+	c := wire.Cursor{B: b}
+	if c.Lenenc()&partialJSON == 0 {
+		if c.Bad {
+			return nil, c.Failed("row")
+		}
+		return im.Read(t, pr, b[c.At:])
+	}
+	documents := 0
+	for i := range t.Columns {
+		if t.Columns[i].Type == mysql.MYSQL_TYPE_JSON {
+			documents++
+		}
+	}
+	changed := c.Take((documents + 7) / 8)
+	if c.Bad {
+		return nil, c.Failed("row")
+	}
+	rest, err := im.Read(t, pr, b[c.At:])
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for i := range t.Columns {
+		if t.Columns[i].Type != mysql.MYSQL_TYPE_JSON {
+			continue
+		}
+		if changed[n/8]&(1<<(n%8)) != 0 && im.cells[i].n <= maxCell {
+			im.patch(i, before)
+		}
+		n++
+	}
+	return rest, nil
 }
