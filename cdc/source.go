@@ -100,6 +100,9 @@ func (e handlerError) Unwrap() error { return e.error }
 func (s *Source) run(ctx context.Context, from Position, h Handler, live bool) error {
 	rd := &tracker{Source: s, live: live}
 	r := newReader(guard{h}, rd, from)
+	if live {
+		defer s.status.update(func(st *Status) { st.Connected, st.CaughtUp = false, false })
+	}
 	for try := 0; ; try++ {
 		before := r.cur
 		err := rd.session(ctx, r)

@@ -42,7 +42,11 @@ func (c *cursor) next(buf []byte, limit int, until uint64) ([]byte, view, error)
 	for {
 		v, ok := c.log.read(c.seq)
 		if !ok && v.losses != c.losses {
-			c.losses, c.seq = v.losses, c.log.oldest() // the notice of the loss stands there
+			seq, ok := c.log.lossNotice()
+			if !ok { // what is here is of another history, and pos must not be looked for in it
+				return buf, v, errBehind
+			}
+			c.losses, c.seq = v.losses, seq
 			continue
 		}
 		if !ok {
@@ -122,7 +126,6 @@ func (c *cursor) turn(buf []byte, f *frame.Frame) ([]byte, error) {
 	if why := f.Loss; why != nil {
 		buf = frame.AppendReset(buf, f.Pos, *why, idText(c.sent))
 		c.pos, c.sent, c.active = f.Pos, f.Pos, true
-		return buf, nil
 	}
 	return c.bind(buf, f.Catalog)
 }
@@ -153,9 +156,12 @@ func (c *cursor) tell(v view) {
 	}
 }
 
-// checkpoint is the id with which an idle client may come back, where it moved.
-func (c *cursor) checkpoint(v view) (cdc.Position, bool) {
-	ok := len(v.frames) == 0 && !v.head.IsZero() && v.head.Compare(c.pos) >= 0 && v.head.Compare(c.sent) > 0
+// checkpoint is the id with which an idle client may come back, where it moved. It
+// asks the log itself: a head may move without a frame, and is for nobody who has
+// not taken everything before it.
+func (c *cursor) checkpoint() (cdc.Position, bool) {
+	v, ok := c.log.read(c.seq)
+	ok = ok && len(v.frames) == 0 && !v.head.IsZero() && v.head.Compare(c.pos) >= 0 && v.head.Compare(c.sent) > 0
 	return v.head, ok
 }
 

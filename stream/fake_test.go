@@ -54,7 +54,10 @@ type fakeSource struct {
 	limit   int          // Read sees only so many groups; 0: all
 	slow    time.Duration
 	ending  time.Duration // how long a replay takes to hang up
+	connect time.Duration // how long Read takes to its first checkpoint
+	hold    chan struct{} // Read stops before the last row of a group until this is closed; nil: it does not
 
+	reads                  int
 	replays, open, maxOpen int
 	nows                   int
 }
@@ -155,6 +158,13 @@ func (f *fakeSource) Status() cdc.Status {
 }
 
 func (f *fakeSource) Read(ctx context.Context, from cdc.Position, h cdc.Handler) error {
+	f.mu.Lock()
+	f.reads++
+	connect := f.connect
+	f.mu.Unlock()
+	if err := pause(ctx, connect); err != nil {
+		return err
+	}
 	return f.read(ctx, from, h, true)
 }
 
@@ -255,16 +265,16 @@ func (f *fakeSource) read(ctx context.Context, from cdc.Position, h cdc.Handler,
 		if err != nil {
 			return err
 		}
-		if err := f.play(ctx, g, h); err != nil {
+		if err := f.play(ctx, g, h, live); err != nil {
 			return err
 		}
 	}
 }
 
-func (f *fakeSource) play(ctx context.Context, g scripted, h cdc.Handler) error {
+func (f *fakeSource) play(ctx context.Context, g scripted, h cdc.Handler, live bool) error {
 	f.mu.Lock()
 	start, stop := f.start(g), f.stop(g)
-	slow := f.slow
+	slow, hold := f.slow, f.hold
 	f.mu.Unlock()
 	if slow > 0 {
 		if err := pause(ctx, slow); err != nil {
@@ -277,6 +287,13 @@ func (f *fakeSource) play(ctx context.Context, g scripted, h cdc.Handler) error 
 	for n, r := range g.rows {
 		if !h.Wants([]byte("db"), []byte(r.table)) {
 			continue
+		}
+		if live && hold != nil && n > 0 && n == len(g.rows)-1 {
+			select {
+			case <-hold:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		c := &cdc.Change{Pos: change(start, n/4, n%4), Op: cdc.Insert, Time: time.UnixMilli(1795223595817), Table: &cdc.Table{Schema: "db", Name: r.table + "\x00" + r.value}}
 		if err := h.Change(c); err != nil {

@@ -82,9 +82,13 @@ func (l *Log) judge(pos cdc.Position) (why frame.Loss, ok bool) {
 	return l.starts.judge(pos)
 }
 
-// current is the config in force and the newest checkpoint.
+// current is the config in force and the newest checkpoint; that is zero while
+// exactness is lost, as the old one means nothing in the history that comes.
 func (l *Log) current() (*frame.Catalog, cdc.Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.lost != nil {
+		return l.catalog, cdc.Position{}
+	}
 	return l.catalog, l.head
 }

@@ -77,7 +77,7 @@ type reader struct {
 }
 
 // run reads until the lane has met the live log, nobody wants it, or it fails.
-func (l *lane) run(ctx context.Context) {
+func (l *lane) run(all, ctx context.Context) {
 	defer l.cancel(nil)
 	err := pause(ctx, l.lanes.gather)
 	if err == nil {
@@ -94,25 +94,25 @@ func (l *lane) run(ctx context.Context) {
 	if errors.Is(err, errUnwanted) { // its readers may have gone on to the live log before it has noticed
 		l.lanes.server.live.log.prepend(l.log, l.losses)
 	}
-	l.finish(err)
+	l.finish(all, err)
 }
 
 // finish lets readers take what is left, for a while, and gives the slot back.
-func (l *lane) finish(err error) {
+func (l *lane) finish(ctx context.Context, err error) {
 	m := l.lanes
 	m.mu.Lock()
 	l.dead = true
 	m.mu.Unlock()
 	l.log.close(err)
 	deadline := time.Now().Add(m.linger)
-	for time.Now().Before(deadline) && m.ctx.Err() == nil {
+	for time.Now().Before(deadline) && ctx.Err() == nil {
 		m.mu.Lock()
 		n := len(l.readers)
 		m.mu.Unlock()
 		if n == 0 {
 			break
 		}
-		_ = pause(m.ctx, 10*time.Millisecond) // ends early only with ctx, which the loop sees
+		_ = pause(ctx, 10*time.Millisecond) // ends early only with ctx, which the loop sees
 	}
 	l.log.discard()
 	m.mu.Lock()
@@ -128,7 +128,10 @@ func (l *lane) finish(err error) {
 // check ends the reading where the live log holds what follows.
 func (l *lane) check(p cdc.Position) error {
 	m := l.lanes
-	if live := m.server.live.log; live.holds(l.log.reachNow()) {
+	live := m.server.live.log
+	config, _ := l.log.current()
+	// Under another config the live feed still has a group to end, or the lane has.
+	if met := live.find(l.log.reachNow()); (met.where == here || met.where == above) && met.catalog == config {
 		live.prepend(l.log, l.losses) // at once: hanging up takes its time, and others come meanwhile
 		return errMet
 	}

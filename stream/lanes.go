@@ -17,9 +17,25 @@ type lanes struct {
 
 	mu      sync.Mutex
 	active  []*lane
-	refused time.Time      // when somebody last found no lane
-	wg      sync.WaitGroup // of running lanes
-	ctx     context.Context
+	refused time.Time       // when somebody last found no lane
+	catalog *frame.Catalog  // for the next lane; the live feed may yet have a group to end under the one before
+	ctx     context.Context // of running lanes; nil before Run and after close
+	wg      sync.WaitGroup  // of running lanes; counted up under mu while ctx is set
+}
+
+// run lets lanes begin.
+func (m *lanes) run(ctx context.Context) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ctx = ctx
+}
+
+// close waits for all lanes, whose context has ended; none begins any more.
+func (m *lanes) close() {
+	m.mu.Lock()
+	m.ctx = nil
+	m.mu.Unlock()
+	m.wg.Wait()
 }
 
 // join gives the cursor a lane for a position below the live log's floor. A lane
@@ -83,7 +99,7 @@ func (m *lanes) choose(pos cdc.Position) (*lane, place) {
 			}
 		}
 	}
-	if len(m.active) < m.max && m.ctx != nil && m.ctx.Err() == nil {
+	if len(m.active) < m.max && m.ctx != nil {
 		l := m.open(pos)
 		return l, l.log.find(pos)
 	}
@@ -104,13 +120,13 @@ func (l *Log) headNow() cdc.Position {
 }
 
 func (m *lanes) open(pos cdc.Position) *lane {
-	catalog, _ := m.server.live.log.current()
 	ctx, cancel := context.WithCancelCause(m.ctx)
-	l := &lane{feed: newFeed(catalog, m.window), lanes: m, opened: time.Now(), from: pos, cancel: cancel, readers: map[*cursor]*reader{}}
+	l := &lane{feed: newFeed(m.catalog, m.window), lanes: m, opened: time.Now(), from: pos, cancel: cancel, readers: map[*cursor]*reader{}}
 	l.ctx, l.pace, l.reached = ctx, l.wait, l.check
 	l.losses = m.server.live.log.find(cdc.Position{}).losses
 	m.active = append(m.active, l)
-	m.wg.Go(func() { l.run(ctx) })
+	all := m.ctx
+	m.wg.Go(func() { l.run(all, ctx) })
 	return l
 }
 
@@ -134,6 +150,7 @@ func (m *lanes) drop(c *cursor) {
 // swap puts a new config in force in every lane, each at a group boundary.
 func (m *lanes) swap(c *frame.Catalog) {
 	m.mu.Lock()
+	m.catalog = c
 	running := append([]*lane(nil), m.active...)
 	m.mu.Unlock()
 	for _, l := range running {

@@ -191,7 +191,8 @@ func (l *Log) restart(head cdc.Position) {
 	l.chunks, l.bytes, l.files, l.starts, l.lost = nil, 0, nil, starts{}, nil
 	l.losses++
 	l.floor, l.reach, l.head = head, head, cdc.Position{}
-	l.append(&frame.Frame{Pos: head, Stream: -1, Kind: frame.LostAll, Loss: why})
+	// With the config: the notice of a new one may be among the frames that are gone.
+	l.append(&frame.Frame{Pos: head, Stream: -1, Kind: frame.LostAll, Loss: why, Catalog: l.catalog})
 	l.wakeAll()
 }
 
@@ -241,14 +242,14 @@ func (l *Log) read(seq uint64) (v view, ok bool) {
 	return v, true
 }
 
-// oldest is the number of the first frame held.
-func (l *Log) oldest() uint64 {
+// lossNotice is the number of the newest loss's notice, where it is still held.
+func (l *Log) lossNotice() (seq uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.chunks) == 0 {
-		return l.next
+	if len(l.chunks) == 0 || l.chunks[0].frames[0].Kind != frame.LostAll {
+		return 0, false
 	}
-	return l.chunks[0].first
+	return l.chunks[0].first, true
 }
 
 // backlog is how many bytes the fastest reader that is writing frames is behind;

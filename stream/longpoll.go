@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"rowcast/cdc"
 	"rowcast/stream/frame"
 )
 
@@ -17,6 +18,12 @@ const (
 	defaultWait = 25 * time.Second
 	maxWait     = 60 * time.Second
 	pollBytes   = 1 << 20 // about how much one answer holds
+	// pollReplay is how long a poll that needs a replay takes of it what comes: each
+	// costs the database a connection, so that an event an answer would be dear.
+	pollReplay = time.Second
+	// pollBegins is how long it waits for the replay to get anywhere. Without, a
+	// client that asks with ?wait=0s would ask for the same for ever.
+	pollBegins = 10 * time.Second
 )
 
 func pollOptions(r *http.Request, query url.Values) (poll bool, wait time.Duration, _ error) {
@@ -50,8 +57,34 @@ var errAnswered = errors.New("the long poll is answered")
 
 // pollWire collects blocks: once it holds an event, what more is at hand.
 type pollWire struct {
+	begun  time.Time
+	wait   time.Duration // as asked for
+	from   cdc.Position  // where it began
 	buf    []byte
 	events bool // it holds one
+}
+
+// due is when a poll is answered whatever it holds.
+func (s *subscriber) due() time.Time {
+	wait := s.poll.wait
+	switch {
+	case s.lane == nil:
+	case s.poll.events:
+		wait = pollReplay
+	case s.pos == s.poll.from:
+		wait = max(wait, pollBegins)
+	default:
+		wait = max(wait, pollReplay)
+	}
+	return s.poll.begun.Add(wait)
+}
+
+// answered tells whether a poll has what it was waiting for, or has waited long enough.
+func (s *subscriber) answered(atEnd bool) bool {
+	if s.poll == nil || s.lane == nil && !atEnd { // what is at hand comes with it
+		return false
+	}
+	return s.lane == nil && s.poll.events || !time.Now().Before(s.due())
 }
 
 func (p *pollWire) send(b []byte) error {
@@ -89,10 +122,10 @@ func (s *Server) longPoll(c echo.Context, req request) error {
 		return s.sendPoll(c, answer)
 	}
 	defer s.release()
-	ctx, cancel := context.WithTimeout(c.Request().Context(), req.wait)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), max(req.wait, pollBegins))
 	defer cancel()
-	wire := &pollWire{}
-	sub := &subscriber{server: s, wire: wire, quiet: true}
+	wire := &pollWire{begun: time.Now(), wait: req.wait}
+	sub := &subscriber{server: s, wire: wire, poll: wire}
 	sub.sub = req.sub
 	err := sub.serve(ctx, req.id)
 	if c.Request().Context().Err() != nil {
@@ -101,10 +134,10 @@ func (s *Server) longPoll(c echo.Context, req request) error {
 	answer.read(wire.buf)
 	if len(answer.Events) == 0 && sub.log != nil {
 		// Nothing came: as with a heartbeat, the position may have moved all the same.
-		if v, ok := s.checkpointAt(sub.log, sub.seq); ok {
-			if p, ok := sub.checkpoint(v); ok {
-				answer.LastID = p.String()
-			}
+		if p, ok := sub.checkpoint(); ok {
+			answer.LastID = p.String()
+		} else if sub.log != s.live.log {
+			answer.Retry = s.laterMillis()
 		}
 	}
 	if _, ok := errors.AsType[later](err); ok {

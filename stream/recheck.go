@@ -38,13 +38,13 @@ func (s *Server) runRechecks(ctx context.Context) {
 		case <-s.rechecks:
 		}
 		s.rechecked.Store(time.Now().UnixNano())
-		head := s.live.log.headNow()
-		if !head.IsZero() && s.source.Status().Connected {
+		stop := s.readingNow() // before head is known, so that a reading begun meanwhile is not ended for what the last one read
+		if head := s.live.log.headNow(); !head.IsZero() && s.source.Status().Connected {
 			ask, cancel := context.WithTimeout(ctx, nowTimeout)
 			now, err := s.source.Now(ask)
 			cancel()
 			if err == nil && gone(head, now) {
-				s.endReading(frame.Foreign)
+				stop(frame.Foreign)
 			}
 		}
 		if pause(ctx, recheckPause) != nil {
@@ -59,7 +59,7 @@ func gone(head, now cdc.Position) bool {
 	return !now.SameHistory(head) || now.Compare(head) < 0
 }
 
-// reading begins a reading that endReading can end.
+// reading begins a reading that a recheck can end.
 func (s *Server) reading(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s.rechecked.Store(time.Now().UnixNano()) // it asks the server itself
@@ -69,10 +69,9 @@ func (s *Server) reading(ctx context.Context) (context.Context, context.CancelCa
 	return ctx, cancel
 }
 
-func (s *Server) endReading(why frame.Loss) {
+// readingNow ends the reading that is under way at the moment of the call.
+func (s *Server) readingNow() (end context.CancelCauseFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopReading != nil {
-		s.stopReading(why)
-	}
+	return s.stopReading
 }

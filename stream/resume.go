@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -25,8 +26,8 @@ func (s *Server) locate(ctx context.Context, c *cursor, pos cdc.Position, buf []
 		return buf, later{"the database can't be reached"}
 	case foreign:
 		return buf, frame.Foreign
-	case below:
-		return s.lanes.join(ctx, c, pos, buf)
+	case below: // also from now on, while a group that is larger than history is being read
+		return s.lanes.join(ctx, c, p.pos, buf)
 	case above:
 		now, err := s.now.get(ctx, s.source, pos)
 		switch {
@@ -74,7 +75,7 @@ func (c *cursor) detach() {
 }
 
 // restart puts the cursor at the newest checkpoint and tells the client why.
-func (s *Server) restart(c *cursor, why frame.Loss, lastID string, buf []byte) ([]byte, error) {
+func (s *Server) restart(ctx context.Context, c *cursor, why frame.Loss, lastID string, buf []byte) ([]byte, error) {
 	p := s.live.log.find(cdc.Position{})
 	if p.where == nowhere {
 		return buf, later{"the database can't be reached"}
@@ -82,6 +83,9 @@ func (s *Server) restart(c *cursor, why frame.Loss, lastID string, buf []byte) (
 	s.metrics.resumes.WithLabelValues("reset", why.Reason).Inc()
 	buf = frame.AppendReset(buf, p.head, why, lastID)
 	c.sent = p.head
+	if p.where == below { // as in locate
+		return s.lanes.join(ctx, c, p.head, buf)
+	}
 	return c.attach(s.live.log, nil, p, p.head, buf)
 }
 
@@ -142,10 +146,13 @@ func (n *nowCache) ask(ctx context.Context, src Source, wait time.Duration, read
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, nowTimeout)
 	defer cancel()
-	pos, err := src.Now(ctx)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.pos, n.err, n.at, n.ready = pos, err, begun, nil
-	close(ready)
+	pos, err := cdc.Position{}, errors.New("the question for the binlog's end failed") // what others hear of a panic
+	defer func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.pos, n.err, n.at, n.ready = pos, err, begun, nil
+		close(ready)
+	}()
+	pos, err = src.Now(ctx)
 	return pos, err
 }

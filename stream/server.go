@@ -56,7 +56,7 @@ func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*
 		idle: make(chan struct{}), rechecks: make(chan struct{}, 1)}
 	s.live = newFeed(frame.NewCatalog(r, logger), s.config.History)
 	s.live.pace = s.livePace()
-	s.lanes = &lanes{laneOptions: newLaneOptions(s.config.History), server: s, max: s.config.MaxReplays}
+	s.lanes = &lanes{laneOptions: newLaneOptions(s.config.History), server: s, max: s.config.MaxReplays, catalog: s.live.Catalog()}
 	s.metrics = newMetrics(s)
 	s.live.count = s.metrics.published
 	s.writers = newWriters(s)
@@ -70,9 +70,7 @@ func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*
 // every client and goroutine of the server before it returns.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s.lanes.mu.Lock()
-	s.lanes.ctx = ctx
-	s.lanes.mu.Unlock()
+	s.lanes.run(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.writers.run(ctx) })
 	wg.Go(func() { s.runRechecks(ctx) })
@@ -82,7 +80,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stop()
 	_ = s.Drain(gone) // with no time left it only cuts connections
 	wg.Wait()
-	s.lanes.wg.Wait()
+	s.lanes.close()
 	return err
 }
 

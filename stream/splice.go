@@ -5,12 +5,6 @@ import (
 	"rowcast/stream/frame"
 )
 
-// holds tells whether a cursor at pos can go on from this log.
-func (l *Log) holds(pos cdc.Position) bool {
-	w := l.find(pos).where
-	return w == here || w == above
-}
-
 func (l *Log) reachNow() cdc.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -20,7 +20,7 @@ type subscriber struct {
 	sock   *socket       // a connection taken over from net/http; nil: net/http's own
 	gone   chan struct{} // closed when the client has left; nil while a writer owns it
 	last   time.Time     // when something was sent
-	quiet  bool          // no heartbeats
+	poll   *pollWire     // of a long poll: it has no heartbeats; nil: a stream
 }
 
 // start brings a new client to where its id says and sends the first block.
@@ -45,7 +45,7 @@ func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 	var why frame.Loss
 	switch {
 	case errors.As(err, &why):
-		buf, err = s.server.restart(&s.cursor, why, id, buf)
+		buf, err = s.server.restart(ctx, &s.cursor, why, id, buf)
 	case err == nil:
 		if s.lane != nil {
 			source = "binlog"
@@ -67,6 +67,9 @@ func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 // over. The error says why; errTaken is the last of these.
 func (s *subscriber) run(ctx context.Context) error {
 	defer s.detach()
+	if s.poll != nil {
+		s.poll.from = s.pos
+	}
 	pooled := batches.Get().(*[]byte)
 	defer batches.Put(pooled)
 	timer := time.NewTimer(time.Hour)
@@ -88,6 +91,8 @@ func (s *subscriber) run(ctx context.Context) error {
 			return s.finish(buf[:room], later{"the server is shutting down"})
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case s.answered(!moved && len(v.frames) == 0):
+			return errAnswered
 		case moved || len(v.frames) > 0:
 			continue
 		}
@@ -96,9 +101,6 @@ func (s *subscriber) run(ctx context.Context) error {
 			if joined, err := s.join(); joined || err != nil {
 				return cmp.Or(err, errTaken)
 			}
-		}
-		if poll, ok := s.wire.(*pollWire); ok && poll.events {
-			return errAnswered
 		}
 		if err := s.idle(ctx, v, timer); err != nil {
 			return err
@@ -147,12 +149,12 @@ func (s *subscriber) move(ctx context.Context, v view, err error, buf []byte) (m
 		}
 		buf, err = s.relocate(ctx, buf)
 	case err != nil:
-	case s.lane != nil && s.server.live.log.find(s.pos).where == here:
+	case s.lane != nil && s.goesOnLive():
 		buf, err = s.relocate(ctx, buf)
 	case len(v.frames) > 0:
 		return false, nil
 	case s.pos.Compare(v.reach) > 0 && s.log.find(s.pos).where == foreign:
-		buf, err = s.reset(frame.Foreign, buf)
+		buf, err = s.reset(ctx, frame.Foreign, buf)
 	case v.closed != nil:
 		buf, err = s.afterLane(ctx, v, buf)
 	default:
@@ -164,21 +166,28 @@ func (s *subscriber) move(ctx context.Context, v view, err error, buf []byte) (m
 	return true, s.send(buf)
 }
 
+// goesOnLive tells whether the live log has what follows. Not under another config:
+// one transaction is judged by one.
+func (s *subscriber) goesOnLive() bool {
+	p := s.server.live.log.find(s.pos)
+	return p.where == here && p.catalog == s.sub.Catalog()
+}
+
 func (s *subscriber) relocate(ctx context.Context, buf []byte) ([]byte, error) {
 	buf, err := s.server.locate(ctx, &s.cursor, s.pos, buf)
 	var why frame.Loss
 	if errors.As(err, &why) {
-		return s.reset(why, buf)
+		return s.reset(ctx, why, buf)
 	}
 	return buf, err
 }
 
-func (s *subscriber) reset(why frame.Loss, buf []byte) ([]byte, error) {
+func (s *subscriber) reset(ctx context.Context, why frame.Loss, buf []byte) ([]byte, error) {
 	if s.lagged && why.Reason == "purged" {
 		why = frame.Slow
 	}
 	s.lagged = false
-	return s.server.restart(&s.cursor, why, idText(s.sent), buf)
+	return s.server.restart(ctx, &s.cursor, why, idText(s.sent), buf)
 }
 
 // afterLane decides for a client that has taken all of a lane that ended. Only
@@ -189,11 +198,11 @@ func (s *subscriber) afterLane(ctx context.Context, v view, buf []byte) ([]byte,
 	progress := v.version > 1 || s.lane.log.totalNow() > 0 // its start alone is none
 	switch {
 	case refused && !progress && s.lane.culprit(s.pos, why):
-		return s.reset(why, buf)
+		return s.reset(ctx, why, buf)
 	case refused || errors.Is(v.closed, errMet) || errors.Is(v.closed, errUnwanted) || errors.Is(v.closed, errSealed):
 		return s.relocate(ctx, buf)
 	}
-	if p, ok := s.checkpoint(v); ok {
+	if p, ok := s.checkpoint(); ok {
 		s.sent = p
 		buf = frame.AppendCheckpoint(buf, p)
 	}
@@ -207,14 +216,19 @@ func (l *lane) culprit(pos cdc.Position, why frame.Loss) bool {
 
 // idle waits for frames, a heartbeat, or the end.
 func (s *subscriber) idle(ctx context.Context, v view, timer *time.Timer) error {
-	if !s.quiet {
-		timer.Reset(time.Until(s.last.Add(s.server.config.Heartbeat)))
+	next := s.last.Add(s.server.config.Heartbeat)
+	if s.poll != nil {
+		next = s.due()
 	}
+	timer.Reset(time.Until(next))
 	select {
 	case <-v.wake:
 		return nil
 	case <-timer.C:
-		return s.send(s.heartbeat(make([]byte, room, 256), v))
+		if s.poll != nil {
+			return nil
+		}
+		return s.send(s.heartbeat(make([]byte, room, 256)))
 	case <-s.gone:
 		return errLeft
 	case <-s.server.drain:
@@ -227,24 +241,14 @@ func (s *subscriber) idle(ctx context.Context, v view, timer *time.Timer) error 
 var errLeft = errors.New("the client has left")
 
 // heartbeat is the checkpoint where it moved, else the shortest comment.
-func (s *subscriber) heartbeat(b []byte, v view) []byte {
-	if now, ok := s.server.checkpointAt(s.log, s.seq); ok {
-		v = now
-	}
-	if p, ok := s.checkpoint(v); ok {
+func (s *subscriber) heartbeat(b []byte) []byte {
+	if p, ok := s.checkpoint(); ok {
 		s.sent = p
 		b = frame.AppendCheckpoint(b, p)
 	} else if s.server.config.Ping == "" {
 		b = append(b, ":\n"...)
 	}
 	return s.server.appendPing(b)
-}
-
-// checkpointAt is the view at the end of a log, if seq still is its end: a
-// position may have moved without a frame, and without waking anybody.
-func (s *Server) checkpointAt(l *Log, seq uint64) (view, bool) {
-	v, ok := l.read(seq)
-	return v, ok && len(v.frames) == 0
 }
 
 func (s *Server) appendPing(b []byte) []byte {

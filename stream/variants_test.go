@@ -1,13 +1,11 @@
 package stream
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"rowcast/cdc"
 	"rowcast/stream/frame"
 )
 
@@ -38,7 +36,7 @@ func TestVariantsOfOneChange(t *testing.T) {
 		want = append(want, fmt.Sprintf("id: %s", pos))
 	}
 	for _, limit := range []int{1, 300, 10_000, 1 << 20} {
-		cur := &cursor{log: l, sub: sub, seq: l.oldest(), pos: at(1, 100, 1)}
+		cur := &cursor{log: l, sub: sub, seq: l.chunks[0].first, pos: at(1, 100, 1)}
 		var got []string
 		for {
 			buf, v, err := cur.next(nil, limit, toEnd)
@@ -55,73 +53,5 @@ func TestVariantsOfOneChange(t *testing.T) {
 			}
 		}
 		same(t, fmt.Sprintf("limit %d", limit), got, want)
-	}
-}
-
-// pastLane is a lane without a source that has read 20 changes, and a cursor that
-// joined it at pos.
-func pastLane(t *testing.T, pos cdc.Position) (*lane, *cursor) {
-	t.Helper()
-	c := frame.NewCatalog(fakeRenderer{tables: []string{"picks"}}, nil)
-	sub, err := c.Subscribe([]string{"picks"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &lane{feed: newFeed(c, minHistory), lanes: &lanes{laneOptions: laneOptions{window: 1000}}, readers: map[*cursor]*reader{}}
-	l.log.publish(nil, at(1, 100, 1), time.Time{})
-	for i := range 20 {
-		pos := change(at(1, 200+i*100, 1), 0, 0)
-		l.log.publish([]*frame.Frame{{Pos: pos, Block: blockOf(pos, make([]byte, 100))}}, at(1, 250+i*100, 1), time.Time{})
-	}
-	cur := &cursor{sub: sub, lane: l, reader: &reader{start: pos}}
-	l.readers[cur] = cur.reader
-	if _, err := cur.attach(l.log, l, l.log.find(pos), pos, nil); err != nil {
-		t.Fatal(err)
-	}
-	return l, cur
-}
-
-// TestLaneIsNotHeldByWhoJoinsAtItsEnd: a lane paces itself by its readers. One that
-// has come to the lane's end waits for it, so that the lane must not wait for that one.
-func TestLaneIsNotHeldByWhoJoinsAtItsEnd(t *testing.T) {
-	l, cur := pastLane(t, at(1, 250+19*100, 1))
-	if _, v, err := cur.next(nil, 1<<20, toEnd); err != nil || len(v.frames) > 0 {
-		t.Fatalf("%d frames, %v", len(v.frames), err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if err := l.wait(ctx); err != nil {
-		t.Errorf("the lane waits: %v", err)
-	}
-}
-
-// TestEndedLaneSkipsNobody: a reader that is too slow for what a lane has left when
-// it ends goes on elsewhere, from where it stands.
-func TestEndedLaneSkipsNobody(t *testing.T) {
-	l, cur := pastLane(t, at(1, 100, 1))
-	if _, _, err := cur.next(nil, 1, toEnd); err != nil {
-		t.Fatal(err)
-	}
-	first := change(at(1, 200, 1), 0, 0)
-	l.log.close(errMet)
-	l.log.discard()
-	if _, v, err := cur.next(nil, 1<<20, toEnd); err != errBehind {
-		t.Errorf("it took the lane's end, %s, for its own: %v", v.head, err)
-	}
-	if cur.pos != first {
-		t.Errorf("it stands at %s, and has taken %s", cur.pos, first)
-	}
-}
-
-// A reader that took everything loses nothing either.
-func TestEndedLaneAtItsEnd(t *testing.T) {
-	l, cur := pastLane(t, at(1, 100, 1))
-	if _, _, err := cur.next(nil, 1<<20, toEnd); err != nil {
-		t.Fatal(err)
-	}
-	l.log.close(errMet)
-	l.log.discard()
-	if _, v, err := cur.next(nil, 1<<20, toEnd); err != nil || v.closed != errMet || cur.pos != at(1, 250+19*100, 1) {
-		t.Errorf("it stands at %s: %v, %v", cur.pos, v.closed, err)
 	}
 }

@@ -205,9 +205,10 @@ func (w *writer) turn(f *frame.Frame) {
 			k.last, k.version = now, 0
 			w.write(k, chunk, f.Pos)
 		})
-		return
 	}
-	w.rebind(f.Catalog)
+	if f.Catalog != w.catalog {
+		w.rebind(f.Catalog)
+	}
 }
 
 // rebind moves every group under another config. Members whose stream is gone
@@ -240,8 +241,8 @@ func (w *writer) rebind(c *frame.Catalog) {
 // fellOut: the log no longer holds what comes next. After a loss the notice of it
 // does; otherwise every member has to catch up on its own.
 func (w *writer) fellOut(v view) {
-	if v.losses != w.losses {
-		w.losses, w.seq = v.losses, w.log.oldest()
+	if seq, ok := w.log.lossNotice(); ok && v.losses != w.losses {
+		w.losses, w.seq = v.losses, seq
 		return
 	}
 	w.count(len(w.members))

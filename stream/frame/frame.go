@@ -12,7 +12,7 @@ type Frame struct {
 	Stream  int    // index in the catalog's streams; of an Event or a Reset
 	Key     []byte // which bindings it is for, see Renderer
 	Tag     any
-	Catalog *Catalog // of a Swapped
+	Catalog *Catalog // that holds from here on; of a Swapped or a LostAll
 	Loss    *Loss    // of a LostAll
 }
 
