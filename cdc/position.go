@@ -1,7 +1,10 @@
 package cdc
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -29,7 +32,7 @@ const (
 // well-formed. Positions are compared with Compare, never as text.
 type Position struct {
 	file    string // as the server names it, not percent-encoded
-	number  uint64 // the digits behind the file's last dot
+	number  uint64 // the digits after the file's last dot
 	pos     uint32 // offset of the group's first event; a dump can start there
 	event   uint32 // ordinal of the rows event in its group
 	row     uint32 // ordinal of the change in that event
@@ -43,7 +46,7 @@ type kind uint8
 const (
 	atCheckpoint kind = iota
 	atChange
-	// pastGroup stands behind every change of its group. It is never written
+	// pastGroup stands after every change of its group. It is never written
 	// out: it orders what a group says as a whole (see Notice).
 	pastGroup
 )
@@ -63,17 +66,17 @@ func (p Position) change(event, row uint32) Position {
 	return p
 }
 
-// Group is the checkpoint before the group that p is in: where a reading begins
-// that shall see all of it.
+// Group is the checkpoint before the group that p is in: where a reading that
+// is to see all of it begins.
 func (p Position) Group() Position {
 	p.event, p.row, p.kind = 0, 0, atCheckpoint
 	return p
 }
 
-// IsZero tells whether p is no position at all.
+// IsZero reports whether p is not a position at all.
 func (p Position) IsZero() bool { return p.file == "" }
 
-// IsCheckpoint tells whether p stands before a group rather than at a change.
+// IsCheckpoint reports whether p stands before a group rather than at a change.
 func (p Position) IsCheckpoint() bool { return p.kind == atCheckpoint }
 
 // File is the binlog file's name.
@@ -85,26 +88,23 @@ func (p Position) Offset() uint32 { return p.pos }
 // Lineage is the file's format description timestamp; ok is false where the id left it out.
 func (p Position) Lineage() (lineage uint32, ok bool) { return p.lineage, p.checked }
 
-// Ordinals are the change's place in its group; 0, 0 for a checkpoint.
-func (p Position) Ordinals() (event, row uint32) { return p.event, p.row }
-
 // Compare orders positions of one server as its binlog does: negative where p
 // comes first. File numbers are compared as numbers: binlog.1000000 follows
 // binlog.999999. Lineage is not compared: see SameHistory.
 func (p Position) Compare(q Position) int {
 	switch {
 	case p.number != q.number:
-		return cmp(p.number, q.number)
+		return cmp.Compare(p.number, q.number)
 	case p.file != q.file:
 		return strings.Compare(p.file, q.file)
 	case p.pos != q.pos:
-		return cmp(p.pos, q.pos)
+		return cmp.Compare(p.pos, q.pos)
 	case p.kind != q.kind:
-		return cmp(p.kind, q.kind)
+		return cmp.Compare(p.kind, q.kind)
 	case p.event != q.event:
-		return cmp(p.event, q.event)
+		return cmp.Compare(p.event, q.event)
 	}
-	return cmp(p.row, q.row)
+	return cmp.Compare(p.row, q.row)
 }
 
 // WithLineage is p with the lineage of q where p, typed by a person, has none
@@ -123,16 +123,6 @@ func (p Position) SameHistory(q Position) bool {
 		return false
 	}
 	return p.file != q.file || !p.checked || !q.checked || p.lineage == q.lineage
-}
-
-func cmp[T ~uint8 | ~uint32 | ~uint64](a, b T) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func base(file string) string { return file[:strings.LastIndexByte(file, '.')+1] }
@@ -169,3 +159,161 @@ func (p Position) Append(b []byte) []byte {
 
 // MarshalText is String, for JSON and logs.
 func (p Position) MarshalText() ([]byte, error) { return p.Append(nil), nil }
+
+// ParsePosition reads an id. What it accepts, String writes back byte for byte;
+// everything else is refused with an error that wraps ErrBadID.
+func ParsePosition(id string) (Position, error) {
+	p, err := parse(id)
+	if err != nil {
+		if len(id) > 80 {
+			id = id[:80] + "…"
+		}
+		return Position{}, fmt.Errorf("%w %q: %w; an id looks like binlog.000042/15873/0.0~67a1f3b2", ErrBadID, id, err)
+	}
+	return p, nil
+}
+
+func parse(id string) (p Position, err error) {
+	switch {
+	case id == "":
+		return p, errors.New("it is empty")
+	case len(id) > maxID:
+		return p, fmt.Errorf("it has %d bytes, at most %d are allowed", len(id), maxID)
+	case strings.HasPrefix(id, "gtid/"):
+		return p, errors.New("ids that begin with gtid/ are reserved")
+	}
+	rest := id
+	if at := strings.IndexByte(rest, '~'); at >= 0 {
+		if p.lineage, err = parseLineage(rest[at+1:]); err != nil {
+			return p, err
+		}
+		p.checked, rest = true, rest[:at]
+	}
+	name, rest, ok := strings.Cut(rest, "/")
+	if !ok {
+		return p, errors.New("missing / after the binlog file's name")
+	}
+	if p.file, err = decodeFile(name); err != nil {
+		return p, err
+	}
+	if p.number, err = fileNumber(p.file); err != nil {
+		return p, err
+	}
+	pos, ordinals, isChange := strings.Cut(rest, "/")
+	if p.pos, err = parseNumber("offset", pos); err != nil {
+		return p, err
+	}
+	if p.pos < firstPos {
+		return p, fmt.Errorf("offset %d is before the first event, which is at %d", p.pos, firstPos)
+	}
+	if !isChange {
+		return p, nil
+	}
+	event, row, ok := strings.Cut(ordinals, ".")
+	if !ok {
+		return p, errors.New("missing event.row after the offset")
+	}
+	p.kind = atChange
+	if p.event, err = parseNumber("event", event); err != nil {
+		return p, err
+	}
+	p.row, err = parseNumber("row", row)
+	return p, err
+}
+
+// parseNumber takes the one way of writing a number: digits, no sign, no leading zero.
+func parseNumber(what, s string) (uint32, error) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("%s %s is over %d", what, s[:min(len(s), 20)], uint32(math.MaxUint32))
+	}
+	if err != nil || strconv.FormatUint(n, 10) != s {
+		return 0, fmt.Errorf("%s %q is not a plain decimal number", what, s)
+	}
+	return uint32(n), nil
+}
+
+func parseLineage(s string) (uint32, error) {
+	n, err := strconv.ParseUint(s, 16, 32)
+	if err != nil || fmt.Sprintf("%08x", n) != s {
+		return 0, fmt.Errorf("lineage %q is not 8 lower-case hex digits", s)
+	}
+	return uint32(n), nil
+}
+
+func plain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-'
+}
+
+// decodeFile undoes the percent-encoding of Append, and only that: an id has one spelling.
+func decodeFile(s string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '%' {
+			if i+2 >= len(s) {
+				return "", errors.New("a percent-encoded byte is cut short")
+			}
+			hi, lo := strings.IndexByte("0123456789ABCDEF", s[i+1]), strings.IndexByte("0123456789ABCDEF", s[i+2])
+			if c = byte(hi<<4 | lo&15); hi < 0 || lo < 0 || plain(c) {
+				return "", fmt.Errorf("%q is not how a byte of a file name is encoded", s[i:i+3])
+			}
+			i += 2
+		} else if !plain(c) {
+			return "", fmt.Errorf("byte %q of the file name must be percent-encoded", c)
+		}
+		b.WriteByte(c)
+	}
+	return b.String(), nil
+}
+
+// fileNumber checks a binlog file's name, which is client input and becomes part
+// of a command to the server, and returns the number it ends with.
+func fileNumber(file string) (uint64, error) {
+	digits := file[strings.LastIndexByte(file, '.')+1:]
+	notAFile := func() error {
+		return fmt.Errorf("%q is not the name of a binlog file, which ends in a dot and a number", file)
+	}
+	if len(file) > maxFile || len(digits) == len(file) || len(digits) > 18 {
+		return 0, notAFile()
+	}
+	for i := 0; i < len(file)-len(digits); i++ {
+		if c := file[i]; c < ' ' || c == '/' || c == '\\' || c == 0x7f {
+			return 0, fmt.Errorf("byte %q can't be in the name of a binlog file", c)
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil {
+		return 0, notAFile()
+	}
+	return n, nil
+}
+
+// IDs writes the ids of changes that come one after the other: within a rows
+// event only the row's ordinal differs, and the rest is written from memory.
+type IDs struct {
+	last       Position // its row is 0
+	text       []byte   // of last
+	head, tail []byte   // the text before and after the row
+}
+
+// Append adds the text of p, as p.Append does.
+func (w *IDs) Append(b []byte, p Position) []byte {
+	if p.kind != atChange {
+		return p.Append(b)
+	}
+	row := p.row
+	p.row = 0
+	if p != w.last {
+		w.last = p
+		w.text = p.Append(w.text[:0])
+		at := len(w.text) - 1 // of the row
+		if p.checked {
+			at -= len("~67a1f3b2")
+		}
+		w.head, w.tail = w.text[:at], w.text[at+1:]
+	}
+	b = append(b, w.head...)
+	b = strconv.AppendUint(b, uint64(row), 10)
+	return append(b, w.tail...)
+}

@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"testing"
@@ -32,8 +33,8 @@ func TestPositionText(t *testing.T) {
 func TestPositionRefusals(t *testing.T) {
 	for id, why := range map[string]string{
 		"":                                "empty",
-		"x":                               "no /",
-		"binlog.000001":                   "no /",
+		"x":                               "missing /",
+		"binlog.000001":                   "missing /",
 		"binlog/4":                        "ends in a dot and a number",
 		"binlog.00x/4":                    "ends in a dot and a number",
 		"binlog.000001/":                  "offset",
@@ -77,7 +78,7 @@ func TestPositionOrder(t *testing.T) {
 		for j, b := range ordered {
 			p, _ := ParsePosition(a)
 			q, _ := ParsePosition(b)
-			if got := p.Compare(q); got != cmp(uint32(i), uint32(j)) {
+			if got := p.Compare(q); got != cmp.Compare(i, j) {
 				t.Errorf("%s against %s: %d", a, b, got)
 			}
 		}
