@@ -38,8 +38,9 @@ func (m Mode) has(bit uint64) bool { return m.SQL&bit != 0 }
 
 // Parse reads a logged statement, in UTF-8; schema is its default database.
 //
-// Every word of it is taken for a table's name too: TABLE can't be one, but DATA,
-// TABLES and TRUNCATE can, and which words are reserved differs by server and version.
+// Every word of it but the first is taken for a table's name too: TABLE can't be one,
+// but DATA, TABLES and TRUNCATE can, and which words are reserved differs by server
+// and version.
 func Parse(schema string, sql []byte, mode Mode) *Statement {
 	words, names := read(mode.fold(schema), sql, mode)
 	st := &Statement{Names: names}
@@ -47,7 +48,7 @@ func Parse(schema string, sql []byte, mode Mode) *Statement {
 		return st
 	}
 	st.Verb = words.verb()
-	if (words.begin("DROP", "DATABASE") || words.begin("DROP", "SCHEMA")) && len(names) > 2 {
+	if (words.begin("DROP", "DATABASE") || words.begin("DROP", "SCHEMA")) && len(names) > 1 {
 		st.Dropped = names[len(names)-1].Table
 	}
 	st.UnloggedRows, st.AnyTable = words.unloggedRows()
@@ -87,7 +88,7 @@ func read(schema string, sql []byte, mode Mode) (words words, names []Name) {
 					break
 				}
 				words = append(words, word)
-				if isNumber(t.text) {
+				if len(words) == 1 || isNumber(t.text) { // the verb is not a table, or one that is called TRUNCATE would be lost with every other
 					break
 				}
 			}

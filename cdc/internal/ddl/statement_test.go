@@ -131,6 +131,15 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestVerbIsNotATable: every TRUNCATE would else be a loss for a table of that name.
+func TestVerbIsNotATable(t *testing.T) {
+	for _, sql := range []string{"TRUNCATE TABLE picks", "truncate picks", "SET STATEMENT max_statement_time=10 FOR TRUNCATE TABLE picks"} {
+		if st := Parse("d", []byte(sql), Mode{}); st.Touch().Has(Name{"d", "truncate"}.Keys()) {
+			t.Errorf("%s touches %v", sql, st.Names)
+		}
+	}
+}
+
 func TestUnquote(t *testing.T) {
 	for _, c := range []struct {
 		in        string
