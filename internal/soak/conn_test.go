@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// openH1 speaks HTTP/1.1 over a connection that ends with ctx. small: a small
-// receive buffer, so that what is not read stays on the server's side. from: the
-// source address, or "".
-func openH1(ctx context.Context, addr, path string, header http.Header, from string, small bool) (*http.Response, error) {
+// openH1 speaks HTTP/1.1 over a connection that ends with ctx. from: the source
+// address, or "". buffer: the bytes that the kernel takes before they are read, so
+// that the rest stays on the server's side; 0: as many as it likes.
+func openH1(ctx context.Context, addr, path string, header http.Header, from string, buffer int) (*http.Response, error) {
 	d := net.Dialer{Timeout: 5 * time.Second}
 	if from != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
@@ -23,8 +23,8 @@ func openH1(ctx context.Context, addr, path string, header http.Header, from str
 	if err != nil {
 		return nil, err
 	}
-	if small {
-		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	if buffer > 0 {
+		_ = conn.(*net.TCPConn).SetReadBuffer(buffer)
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	var req bytes.Buffer

@@ -15,27 +15,37 @@ import (
 
 // lone is a server, a proxy before it and one rowcast, for tests of one failure.
 type lone struct {
+	*schema
 	t   *testing.T
 	ctx context.Context
 	s   *throwaway.Server
 	db  *proxy
 	i   *instance
 	n   int // rows written
-	p   *planner
+
+	config func(extra bool) string
+	p      *planner
 }
 
 func newLone(t *testing.T, flavor throwaway.Flavor, more string, args ...string) *lone {
+	return newLoneOf(t, plainTables(), flavor, more, args...)
+}
+
+func newLoneOf(t *testing.T, tables *schema, flavor throwaway.Flavor, more string, args ...string) *lone {
 	program(t)
 	s := throwaway.Test(t, flavor, append([]string{"--binlog-row-metadata=FULL"}, args...)...)
-	if err := s.Exec(schemaSQL()...); err != nil {
+	if err := s.Exec(tables.sql()...); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(more, "retry") {
 		more += "retry = \"50ms\"\n"
 	}
-	l := &lone{t: t, ctx: t.Context(), s: s, p: plan(t), db: newProxy(t, s.Addr(), nil)}
-	l.i = newInstance(t, "lone-"+string(flavor), fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\ntls = \"off\"\n[stream]\nheartbeat = \"200ms\"\n%s%s",
-		l.db.addr(), s.User(), s.Password(), more, streamsConfig(false)))
+	l := &lone{schema: tables, t: t, ctx: t.Context(), s: s, p: plan(t), db: newProxy(t, s.Addr(), nil)}
+	l.config = func(extra bool) string {
+		return fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\ntls = \"off\"\n[stream]\nheartbeat = \"200ms\"\n%s%s",
+			l.db.addr(), s.User(), s.Password(), more, tables.config(extra))
+	}
+	l.i = newInstance(t, "lone-"+string(flavor), l.config(false))
 	l.start()
 	return l
 }
@@ -52,8 +62,7 @@ func (l *lone) start() {
 
 // subscriber of a and b.
 func (l *lone) subscriber(name string, n int) *subscriber {
-	return &subscriber{name: name, rng: l.p.rng(name, n), streams: []int{0, 1}, fail: l.t.Errorf,
-		lineage: map[uint32]uint32{}, points: map[[2]uint32]bool{}, kinds: map[string]int{}, retry: 20 * time.Millisecond}
+	return newSubscriber(l.schema, name, l.p.rng(name, n), l.t.Errorf, 0, 1)
 }
 
 // insert writes a transaction of rows of a, b and an unconfigured table.
@@ -74,22 +83,15 @@ func (l *lone) insert(rows int) {
 // until lets a subscriber read, calmly, until it has come to the binlog's end.
 func (l *lone) until(s *subscriber) {
 	l.t.Helper()
-	file, pos, err := binlogEnd(l.s)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	var number uint64
-	if _, err := fmt.Sscanf(file, "binlog.%d", &number); err != nil {
-		l.t.Fatal(err)
-	}
+	end := l.end()
 	ctx, stop := context.WithCancel(l.ctx)
 	storm, over := context.WithCancel(l.ctx)
 	over()
 	var wg sync.WaitGroup
 	wg.Go(func() { s.run(ctx, storm, []string{l.i.http}) })
 	hinders := within(l.ctx, time.Minute, func() string {
-		if r := s.reached.Load(); r != number<<32|uint64(pos) {
-			return fmt.Sprintf("%s is at %d/%d, the binlog ends at %s/%d", s.name, r>>32, uint32(r), file, pos)
+		if r := s.reached.Load(); r != end {
+			return fmt.Sprintf("%s is at %d/%d, the binlog ends at %d/%d", s.name, r>>32, uint32(r), end>>32, uint32(end))
 		}
 		return ""
 	})
@@ -100,9 +102,23 @@ func (l *lone) until(s *subscriber) {
 	}
 }
 
+// end is where the binlog ends, as subscribers' reached has it.
+func (l *lone) end() uint64 {
+	l.t.Helper()
+	file, pos, err := binlogEnd(l.s)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var number uint64
+	if _, err := fmt.Sscanf(file, "binlog.%d", &number); err != nil {
+		l.t.Fatal(err)
+	}
+	return number<<32 | uint64(pos)
+}
+
 func (l *lone) truth() *truth {
 	l.t.Helper()
-	tr, err := readTruth(l.ctx, l.s)
+	tr, err := readTruth(l.ctx, l.s, l.schema, &statements{})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -112,7 +128,7 @@ func (l *lone) truth() *truth {
 func (l *lone) exact(s *subscriber, tr *truth) {
 	l.t.Helper()
 	if v := s.verify(tr, nil); v.bad() || v.events == 0 {
-		l.t.Errorf("%s: %d events, %d lost, %d repeated, %d reordered, %d wrong, %d resets: %v", s.name, v.events, v.lost, v.repeated, v.reordered, v.wrong, v.resets, v.notes)
+		l.t.Errorf("%s: %d events, %d lost, %d repeated, %d reordered, %d wrong, %d resets, %d missed: %v", s.name, v.events, v.lost, v.repeated, v.reordered, v.wrong, v.resets, v.missed, v.notes)
 	}
 }
 

@@ -62,6 +62,7 @@ func (f *faults) start(ctx context.Context, wg *sync.WaitGroup, p *planner) {
 	each(0, "reload", 300, 2000, f.reload)
 	each(0, "database", 2000, 7000, f.killDatabase, f.restartDatabase)
 	each(0, "binlog", 200, 1500, f.flush, f.killDumps, f.steal)
+	each(0, "metadata", 1000, 5000, f.metadata)
 	each(0, "cuts", 500, 2500, f.cutDatabase, f.cutClients)
 	each(0, "rude", 500, 2000, f.vanish, f.sayNothing, f.bigHeaders, f.garbage)
 }
@@ -147,6 +148,14 @@ func dumpThreads(s *throwaway.Server) (ids []string) {
 		ids = append(ids, r[0])
 	}
 	return ids
+}
+
+// metadata turns what table maps say: everything, or what servers say by default.
+func (f *faults) metadata(_ context.Context, rng *rand.Rand) {
+	full := metadata(f.s.Flavor(), rng.IntN(2) == 0)
+	if f.s.Exec("SET GLOBAL binlog_row_metadata = "+full) == nil {
+		f.count("binlog_row_metadata = " + full)
+	}
 }
 
 // steal is another replica with our server id.

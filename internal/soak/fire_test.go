@@ -14,28 +14,45 @@ import (
 
 // fire is one server under fire.
 type fire struct {
-	t      *testing.T
-	ctx    context.Context
-	plan   *planner
-	s      *throwaway.Server
-	faults *faults
-	load   *load
-	subs   []*subscriber
-	report *report
+	*schema
+	t       *testing.T
+	ctx     context.Context
+	plan    *planner
+	flavor  throwaway.Flavor
+	s       *throwaway.Server
+	faults  *faults
+	load    *load
+	known   *statements
+	quiet   *quiet
+	subs    []*subscriber
+	mirrors int // of the subscribers, how many keep copies
+	length  time.Duration
+	report  *report
+	final   map[int][]row // of the last snapshot
 
 	baseGoroutines, baseFiles []int
 }
 
 // TestExactUnderFire: writers, subscribers and faults at random, then the truth.
 func TestExactUnderFire(t *testing.T) {
+	underFire(t, func(f *fire) {
+		f.schema = fireTables()
+		f.length = orElse(*duration, either(25*time.Second, 15*time.Minute))
+		f.load = &load{maxID: 3000, xaOf: []int{0, 1, 3, 4}, target: int64(orElse(*changes, either(15_000, 1_000_000)))}
+		f.build(serverArgs(f.plan.rng("server", 0), f.flavor))
+		f.storm(f.faults.start)
+	})
+}
+
+// underFire runs a storm on each server, and judges what came of it.
+func underFire(t *testing.T, storm func(f *fire)) {
 	p := plan(t)
 	all := &reports{}
 	t.Cleanup(func() { t.Logf("seed %d\n%s", p.seed, all) })
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
-		f := &fire{t: t, ctx: t.Context(), plan: p, report: &report{name: string(flavor)}}
+		f := &fire{t: t, ctx: t.Context(), plan: p, flavor: flavor, known: &statements{}, mirrors: 3, report: &report{name: string(flavor)}}
 		all.add(f.report)
-		f.build(flavor)
-		f.storm()
+		storm(f)
 		f.calm()
 		f.leaks()
 		f.judge()
@@ -44,7 +61,7 @@ func TestExactUnderFire(t *testing.T) {
 
 // serverArgs are part of the plan.
 func serverArgs(rng *rand.Rand, flavor throwaway.Flavor) []string {
-	args := []string{"--binlog-row-metadata=FULL",
+	args := []string{"--binlog-row-metadata=" + metadata(flavor, rng.IntN(2) == 0),
 		fmt.Sprintf("--max-binlog-size=%d", 16384<<rng.IntN(either(4, 7))),
 		fmt.Sprintf("--binlog-row-event-max-size=%d", 256<<rng.IntN(6))}
 	if flavor == throwaway.MariaDB && rng.IntN(2) == 0 {
@@ -53,21 +70,33 @@ func serverArgs(rng *rand.Rand, flavor throwaway.Flavor) []string {
 	return args
 }
 
+// metadata is how much table maps say: everything, or what servers say by default.
+func metadata(flavor throwaway.Flavor, full bool) string {
+	switch {
+	case full:
+		return "FULL"
+	case flavor == throwaway.MariaDB:
+		return "NO_LOG"
+	}
+	return "MINIMAL"
+}
+
 // build starts the server, two instances of rowcast, and proxies on both sides.
-func (f *fire) build(flavor throwaway.Flavor) {
+func (f *fire) build(args []string) {
 	t := f.t
 	program(t)
-	args := serverArgs(f.plan.rng("server", 0), flavor)
 	t.Log(strings.Join(args, " "))
-	f.s = throwaway.Test(t, flavor, args...)
-	if err := f.s.Exec(schemaSQL()...); err != nil {
+	f.s = throwaway.Test(t, f.flavor, args...)
+	if err := f.s.Exec(f.schema.sql()...); err != nil {
 		t.Fatal(err)
 	}
+	f.quiet = newQuiet(f)
+	f.load.schema, f.load.s, f.load.quiet = f.schema, f.s, f.quiet
 	f.faults = &faults{t: t, s: f.s, counts: map[string]int{}}
 	for n := range 2 {
 		db := newProxy(t, f.s.Addr(), nil)
-		config := func(extra bool) string { return f.config(n, db.addr()) + streamsConfig(extra) }
-		i := newInstance(t, fmt.Sprintf("%s-%d", flavor, n), config(false))
+		config := func(extra bool) string { return f.config(n, db.addr()) + f.schema.config(extra) }
+		i := newInstance(t, fmt.Sprintf("%s-%d", f.flavor, n), config(false))
 		f.faults.instances = append(f.faults.instances, i)
 		f.faults.databases = append(f.faults.databases, db)
 		f.faults.fronts = append(f.faults.fronts, newProxy(t, i.http, nil))
@@ -97,26 +126,36 @@ func (f *fire) config(n int, addr string) string {
 	return text + fmt.Sprintf("[stream]\nheartbeat = \"500ms\"\nretry = \"100ms\"\nhistory = \"%dKiB\"\nmax_replays = %d\n", 128<<(2*n), 2+2*n)
 }
 
-// subscribe makes the subscribers; the first keeps a copy of the tables.
+// subscribe makes the subscribers; the first ones keep copies of their tables, and
+// together they have every stream.
 func (f *fire) subscribe() {
-	for n := range either(8, 14) {
+	list := f.streamed()
+	for n := range either(10, 16) {
 		rng := f.plan.rng("subscriber", n)
-		s := &subscriber{name: fmt.Sprintf("subscriber %d", n), rng: rng, fail: f.t.Errorf,
-			lineage: map[uint32]uint32{}, points: map[[2]uint32]bool{}, kinds: map[string]int{}, g: int32(rng.IntN(6)), retry: 100 * time.Millisecond}
-		if n == 0 {
-			s.mirror, s.streams = newMirror(), []int{0, 1, 2, 3}
+		var streams []int
+		if n < f.mirrors {
+			for k := n; k < len(list); k += f.mirrors {
+				streams = append(streams, list[k])
+			}
 		} else {
-			s.streams = rng.Perm(len(tables))[:1+rng.IntN(len(tables))]
+			for _, k := range rng.Perm(len(list))[:1+rng.IntN(len(list))] {
+				streams = append(streams, list[k])
+			}
+		}
+		s := newSubscriber(f.schema, fmt.Sprintf("subscriber %d", n), rng, f.t.Errorf, streams...)
+		s.bindAny()
+		s.retry = 100 * time.Millisecond
+		if n < f.mirrors {
+			s.mirror = newMirror(s, f.quiet)
 		}
 		f.subs = append(f.subs, s)
 	}
 }
 
-// storm has load, subscribers and faults; the subscribers go on behind it.
-func (f *fire) storm() {
+// storm has load, subscribers and faults; the subscribers go on after it.
+func (f *fire) storm(faults func(ctx context.Context, wg *sync.WaitGroup, p *planner)) {
 	f.subscribe()
-	length := orElse(*duration, either(25*time.Second, 15*time.Minute))
-	storm, over := context.WithTimeout(f.ctx, length)
+	storm, over := context.WithTimeout(f.ctx, f.length)
 	defer over()
 	var addrs []string
 	for _, p := range f.faults.fronts {
@@ -128,19 +167,22 @@ func (f *fire) storm() {
 	for _, s := range f.subs {
 		subs.Go(func() { s.run(subsCtx, storm, addrs) })
 	}
-	// The copy is of the whole tables, so it begins before the first row.
+	// The copies are of whole tables, so they begin before the first row.
 	eventually(f.t, time.Minute, "the first subscribers", func() string {
-		if f.subs[0].reached.Load() == 0 {
-			return "no checkpoint yet"
+		for _, s := range f.subs[:f.mirrors] {
+			if s.reached.Load() == 0 {
+				return s.name + " has no checkpoint yet"
+			}
 		}
 		return ""
 	})
 	f.report.stop = func() { stop(); subs.Wait() }
-	f.load = &load{s: f.s, target: int64(orElse(*changes, either(15_000, 1_000_000))), pace: length, begun: time.Now()}
+	f.load.pace, f.load.begun = f.length, time.Now()
 	for n := range 4 {
 		w := &writer{load: f.load, n: n, rng: f.plan.rng("writer", n)}
 		work.Go(func() { w.run(storm) })
 	}
+	work.Go(func() { f.quiet.run(storm, either(4*time.Second, 20*time.Second)) })
 	watch, unwatch := context.WithCancel(f.ctx)
 	var watching sync.WaitGroup
 	for n, i := range f.faults.instances {
@@ -152,7 +194,7 @@ func (f *fire) storm() {
 		}
 	}
 	f.t.Cleanup(func() { unwatch(); watching.Wait() })
-	f.faults.start(storm, &work, f.plan)
+	faults(storm, &work, f.plan)
 	work.Wait()
 	f.t.Logf("storm over: %d changes written, %d statements failed", f.load.written.Load(), f.load.errors.Load())
 }
@@ -164,25 +206,23 @@ func (f *fire) calm() {
 		f.faults.fronts[n].calm()
 	}
 	f.endXA()
-	if err := f.s.Exec("INSERT INTO soak.a (id, g) VALUES (999999, 0)"); err != nil {
-		f.t.Fatal(err)
+	for range 2 { // the first is for copies that wait for one
+		if err := f.quiet.take(); err != nil {
+			f.t.Fatal(err)
+		}
 	}
 	for _, i := range f.faults.instances {
 		if hinders := i.ready(f.ctx, 90*time.Second); hinders != "" {
 			f.t.Fatalf("%s, after the faults: %s", i.name, hinders)
 		}
 	}
-	file, pos, err := binlogEnd(f.s)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	number := atoi(file[strings.LastIndexByte(file, '.')+1:])
-	end := uint64(number)<<32 | uint64(pos)
+	last := f.quiet.nth(f.quiet.count() - 1).at
+	end := uint64(last.file)<<32 | uint64(last.pos)
 	begun := time.Now()
 	hinders := within(f.ctx, either(90*time.Second, 5*time.Minute), func() string {
 		for _, s := range f.subs {
 			if r := s.reached.Load(); r < end {
-				return fmt.Sprintf("%s (streams %v) is at %d/%d, the binlog ends at %s/%d", s.name, s.streams, r>>32, uint32(r), file, pos)
+				return fmt.Sprintf("%s (streams %v) is at %d/%d, the binlog ends at %d/%d", s.name, s.streams, r>>32, uint32(r), last.file, last.pos)
 			}
 		}
 		return ""

@@ -32,7 +32,7 @@ func (l *lone) resets(s *subscriber, reasons ...string) {
 func (l *lone) since(s *subscriber, tr *truth) {
 	l.t.Helper()
 	last := s.turns[len(s.turns)-1]
-	after := &subscriber{name: s.name, streams: s.streams, lineage: s.lineage, records: s.records[last.records:], turns: []turn{{from: last.from}}}
+	after := &subscriber{schema: s.schema, name: s.name, streams: s.streams, lineage: s.lineage, records: s.records[last.records:], turns: []turn{{from: last.from}}}
 	l.exact(after, tr)
 }
 

@@ -91,7 +91,7 @@ func (h *herd) write(ctx context.Context, perSecond int) {
 func (h *herd) record(span time.Duration) {
 	ctx, cancel := context.WithTimeout(h.ctx, span)
 	defer cancel()
-	resp, err := openH1(ctx, h.i.http, "/events/b", http.Header{}, "", false)
+	resp, err := openH1(ctx, h.i.http, "/events/b", http.Header{}, "", 0)
 	if err != nil {
 		h.t.Fatal(err)
 	}

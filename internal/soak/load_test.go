@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,29 +19,33 @@ import (
 
 // load is several writers of random transactions.
 type load struct {
+	*schema
 	s       *throwaway.Server
+	quiet   *quiet
+	maxID   int
+	xaOf    []int        // tables of XA transactions
 	written atomic.Int64 // changes, about; the truth says how many there were
 	target  int64
 	pace    time.Duration // in which target changes are to be written
 	begun   time.Time
 	errors  atomic.Int64
 	xa      atomic.Int64
+
+	mu      sync.Mutex
+	decided map[string]string // how each XA transaction is to end
 }
 
 // writer is one connection at a time.
 type writer struct {
 	*load
-	n       int
-	rng     *rand.Rand
-	c       *client.Conn
-	open    []string          // XA transactions that this writer left prepared
-	decided map[string]string // how each XA transaction is to end
+	n    int
+	rng  *rand.Rand
+	c    *client.Conn
+	open []string // XA transactions that this writer left prepared
 
 	pending int64 // changes of the transaction
 	alone   bool  // each statement is one
 }
-
-const maxID = 3000
 
 // run writes until the target is reached, or ctx ends.
 func (w *writer) run(ctx context.Context) {
@@ -60,7 +65,10 @@ func (w *writer) run(ctx context.Context) {
 				continue
 			}
 		}
-		if err := w.transaction(); err != nil {
+		w.quiet.gate.RLock()
+		err := w.transaction()
+		w.quiet.gate.RUnlock()
+		if err != nil {
 			w.errors.Add(1)
 			if said := new(mysql.MyError); w.c != nil && (!errors.As(err, &said) || w.do("ROLLBACK") != nil) {
 				w.c.Close()
@@ -76,7 +84,8 @@ func (w *writer) connect() error {
 		return err
 	}
 	w.c = c
-	for _, q := range []string{"SET SESSION lock_wait_timeout = 2", "SET SESSION innodb_lock_wait_timeout = 2"} {
+	for _, q := range []string{"USE soak", "SET SESSION lock_wait_timeout = 2", "SET SESSION innodb_lock_wait_timeout = 2",
+		"SET SESSION sql_mode = 'STRICT_TRANS_TABLES'"} { // dates with a month of zero are taken
 		if err := w.do(q); err != nil {
 			return err
 		}
@@ -122,7 +131,9 @@ func (w *writer) transaction() error {
 	case 5, 6:
 		return w.savepoints()
 	case 7, 8:
-		return w.xaTransaction()
+		if len(w.xaOf) > 0 {
+			return w.xaTransaction()
+		}
 	case 9:
 		return w.aside()
 	case 10:
@@ -176,8 +187,8 @@ func (w *writer) xaTransaction() error {
 		return err
 	}
 	for range 1 + w.rng.IntN(5) {
-		id := maxID + 1000*(w.n+1) + w.rng.IntN(1000)
-		q := fmt.Sprintf("REPLACE INTO soak.%s VALUES %s", tables[[]int{0, 1, 3, 4}[w.rng.IntN(4)]].name, w.values(id))
+		t := w.tables[w.xaOf[w.rng.IntN(len(w.xaOf))]]
+		q := w.insert("REPLACE INTO", t, w.values(t, w.maxID+1000*(w.n+1)+w.rng.IntN(1000)))
 		if err := w.do(q); err != nil {
 			w.c.Close() // ends the XA transaction as well
 			return err
@@ -229,17 +240,7 @@ func (w *writer) leftovers() error {
 // then rolled back is gone from the table and committed in the binlog.
 func (w *writer) finishXA() error {
 	for _, xid := range w.open {
-		verb := w.decided[xid]
-		if verb == "" {
-			if verb = "XA COMMIT "; w.rng.IntN(3) == 0 {
-				verb = "XA ROLLBACK "
-			}
-			if w.decided == nil {
-				w.decided = map[string]string{}
-			}
-			w.decided[xid] = verb
-		}
-		err := w.do(verb + xid)
+		err := w.do(w.decide(xid, w.rng.IntN(3) == 0) + xid)
 		var said *mysql.MyError
 		if err != nil && !errors.As(err, &said) {
 			return err
@@ -247,4 +248,34 @@ func (w *writer) finishXA() error {
 	}
 	w.open = nil
 	return nil
+}
+
+// decide is how an XA transaction ends: as it was decided first.
+func (l *load) decide(xid string, rollback bool) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	verb := l.decided[xid]
+	if verb == "" {
+		if verb = "XA COMMIT "; rollback {
+			verb = "XA ROLLBACK "
+		}
+		if l.decided == nil {
+			l.decided = map[string]string{}
+		}
+		l.decided[xid] = verb
+	}
+	return verb
+}
+
+// endPrepared ends what a crash left prepared. What belongs to a connection that
+// lives is refused, and ends by that.
+func (l *load) endPrepared() {
+	rows, err := l.s.Query("XA RECOVER")
+	if err != nil {
+		return
+	}
+	for _, r := range rows {
+		xid := "'" + r[3] + "'"
+		_ = l.s.Exec(l.decide(xid, true) + xid)
+	}
 }

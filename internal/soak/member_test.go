@@ -48,7 +48,11 @@ func (h *herd) follow(ctx context.Context, path, id, from string, slow bool, tak
 	if id != "" {
 		header.Set("Last-Event-Id", id)
 	}
-	resp, err := openH1(ctx, h.i.http, path, header, from, slow)
+	buffer := 0
+	if slow {
+		buffer = 4 << 10
+	}
+	resp, err := openH1(ctx, h.i.http, path, header, from, buffer)
 	if err != nil {
 		return err
 	}

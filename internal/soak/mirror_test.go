@@ -2,33 +2,85 @@ package soak
 
 import (
 	"fmt"
-	"sort"
-	"strings"
-	"sync"
+	"maps"
 )
 
-// mirror is a copy of the tables as a page would keep it.
+// mirror is a copy of the tables as a page would keep it: the rows, then changes,
+// and after a reset the rows again.
 type mirror struct {
-	lost bool // a reset came: a page would read the tables anew
-	mu   sync.Mutex
-	rows map[string]map[string]string // table → key → columns
+	s       *subscriber
+	quiet   *quiet
+	next    int  // snapshot
+	lost    bool // a reset came, and no snapshot since
+	begun   int  // turns before the last snapshot
+	rows    map[int]map[string]string
+	diffs   []diff
+	checked int // tables compared
 }
 
-func newMirror() *mirror { return &mirror{rows: map[string]map[string]string{}} }
+// diff is where the copy was not the table.
+type diff struct {
+	at         id
+	table      int
+	text       string
+	from, upTo int // turns since the copy was right
+}
 
-func (m *mirror) apply(data []byte) error {
+func newMirror(s *subscriber, q *quiet) *mirror {
+	return &mirror{s: s, quiet: q, rows: map[int]map[string]string{}}
+}
+
+// look compares the copy at the snapshots that lie before now. Only who has lost
+// something takes the rows over.
+func (m *mirror) look(now id, turns int, reset bool) {
+	for {
+		snap := m.quiet.nth(m.next)
+		if snap == nil || now.compare(snap.at) < 0 {
+			break
+		}
+		told := turns
+		if reset && now.compare(snap.at) > 0 {
+			told-- // this reset speaks of what comes after
+		}
+		m.compare(snap, told)
+		m.quiet.passed(snap)
+		m.next++
+		m.lost, m.begun = false, told
+	}
+	if reset {
+		m.lost = true
+		m.quiet.ask()
+	}
+}
+
+func (m *mirror) compare(snap *snapshot, turns int) {
+	for _, i := range m.s.streams {
+		t := m.s.tables[i]
+		want, unjudged := t.published(snap.rows[i], m.s.binds[i])
+		for key := range unjudged {
+			delete(m.rows[i], key) // a reset had to speak of it
+		}
+		if t.ops == allOps && !snap.adopt[i] && !snap.unsure[i] {
+			m.checked++
+			if text := difference(m.rows[i], want); text != "" {
+				m.diffs = append(m.diffs, diff{snap.at, i, text, m.begun, turns})
+			}
+		}
+		m.rows[i] = maps.Clone(want)
+	}
+}
+
+func (m *mirror) apply(i int, data []byte) error {
 	msg, _, err := readMessage(data)
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	// A crash may leave a MyISAM table with a change that the binlog lacks.
-	strict := tables[tableIndex(strings.TrimPrefix(msg.Table, "soak."))].more == "" && !m.lost
-	t := m.rows[msg.Table]
+	strict := m.s.tables[i].more == "" && m.s.tables[i].ops == allOps && !m.lost
+	t := m.rows[i]
 	if t == nil {
 		t = map[string]string{}
-		m.rows[msg.Table] = t
+		m.rows[i] = t
 	}
 	key, old := fmt.Sprint(msg.key), fmt.Sprint(msg.old)
 	switch msg.Op {
@@ -53,44 +105,4 @@ func (m *mirror) apply(data []byte) error {
 		delete(t, key)
 	}
 	return nil
-}
-
-// differs compares a table with what SELECT says; rows in JSON form.
-func (m *mirror) differs(t *table, rows []row) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	have := m.rows["soak."+t.name]
-	var diff []string
-	for _, r := range rows {
-		key, want := pairsOf(t.key, r), pairsOf(t.send, r)
-		if got, ok := have[key]; !ok {
-			diff = append(diff, "lacks "+want)
-		} else if got != want {
-			diff = append(diff, "has "+got+" for "+want)
-		}
-	}
-	if len(have) > len(rows) {
-		want := map[string]bool{}
-		for _, r := range rows {
-			want[pairsOf(t.key, r)] = true
-		}
-		for key := range have {
-			if !want[key] {
-				diff = append(diff, "has "+key+" too many")
-			}
-		}
-	}
-	sort.Strings(diff)
-	if len(diff) > 5 {
-		diff = append(diff[:5], fmt.Sprintf("and %d more", len(diff)-5))
-	}
-	return strings.Join(diff, "; ")
-}
-
-func pairsOf(cols []int, r row) string {
-	var pairs [][2]string
-	for _, c := range cols {
-		pairs = append(pairs, [2]string{columns[c], r[c]})
-	}
-	return fmt.Sprint(pairs)
 }

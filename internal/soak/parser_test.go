@@ -11,7 +11,8 @@ import (
 
 // pending is a row of a group whose end is not known yet.
 type pending struct {
-	table         string // schema.table
+	table         int // -1: none of ours
+	hashed        bool
 	op            int
 	first, last   uint32
 	index         uint32
@@ -35,6 +36,9 @@ type parser struct {
 	rows   []pending
 	marks  []savepoint
 	xa     map[string][]pending
+	known  *statements
+	defs   *definitions
+	when   time.Time // of the last event, by its header
 
 	batch  int    // rows from here on belong to the statement that is being printed
 	first  uint32 // its first rows event
@@ -78,6 +82,11 @@ func (p *parser) header(line string) error {
 		}
 		p.end = uint32(n)
 	}
+	when, err := time.Parse("060102 15:04:05", strings.Join(strings.Fields(head[1:])[:2], " "))
+	if err != nil {
+		return err
+	}
+	p.when = when
 	for _, between := range []string{"Start: ", "Previous-GTIDs", "Gtid list", "Binlog checkpoint", "Rotate", "Stop"} {
 		if strings.HasPrefix(what, between) {
 			p.bound(p.pos)
@@ -86,14 +95,10 @@ func (p *parser) header(line string) error {
 	}
 	switch {
 	case strings.HasPrefix(what, "Start: binlog"):
-		when, err := time.Parse("060102 15:04:05", strings.Join(strings.Fields(head[1:])[:2], " "))
-		if err != nil {
-			return err
-		}
 		p.lineage[p.file] = uint32(when.Unix())
 	case strings.HasPrefix(what, "GTID") || strings.HasPrefix(what, "Anonymous_GTID"):
 		p.open, p.start, p.events, p.rows, p.marks = true, p.pos, 0, nil, nil
-		p.groups[[2]uint32{p.file, p.pos}] = true
+		p.groups[group{p.file, p.pos}] = true
 		p.bound(p.pos)
 		p.ended, p.cur = true, nil
 	case strings.Contains(what, "_rows: table id") || strings.Contains(what, "_rows_v1: table id"):
@@ -106,7 +111,7 @@ func (p *parser) header(line string) error {
 	return nil
 }
 
-func (p *parser) bound(pos uint32) { p.bounds[[2]uint32{p.file, pos}] = true }
+func (p *parser) bound(pos uint32) { p.bounds[group{p.file, pos}] = true }
 
 // rowLine is a line of a decoded row.
 func (p *parser) rowLine(line string) error {
@@ -128,11 +133,24 @@ func (p *parser) rowLine(line string) error {
 		if op < 0 || !p.open || !p.ended {
 			return fmt.Errorf("a row where none can be")
 		}
-		p.rows = append(p.rows, pending{table: strings.ReplaceAll(text, "`", ""), op: op,
-			first: p.first, last: p.events - 1, index: uint32(len(p.rows) - p.batch)})
+		r := pending{table: p.index(unquoted(text)), op: op, first: p.first, last: p.events - 1, index: uint32(len(p.rows) - p.batch)}
+		if r.table >= 0 && p.tables[r.table].copyOnly { // with columns that nobody sees
+			r.table = -1
+		}
+		if r.table >= 0 {
+			r.before.cols, r.hashed = p.defs.cols[r.table], p.defs.hashed[r.table]
+			r.after.cols = r.before.cols
+		}
+		p.rows = append(p.rows, r)
 		p.cur = &p.rows[len(p.rows)-1]
 	}
 	return nil
+}
+
+// unquoted: `soak`.`we“ird` is soak.we`ird.
+func unquoted(name string) string {
+	db, base, _ := strings.Cut(strings.Trim(name, "`"), "`.`")
+	return db + "." + strings.ReplaceAll(base, "``", "`")
 }
 
 // value: "4='a\'b' /* VARSTRING(800) meta=800 nullable=1 is_null=0 */"
@@ -140,14 +158,21 @@ func (p *parser) value(text string) error {
 	number, rest, ok := strings.Cut(text, "=")
 	n, err := strconv.Atoi(number)
 	end := strings.LastIndex(rest, " /* ")
-	if !ok || err != nil || end < 0 || n != len(*p.target)+1 || n > len(columns) {
-		return fmt.Errorf("a value that can't be read")
+	if p.cur.table < 0 {
+		return nil
+	}
+	cols := p.target.cols
+	if p.cur.hashed && n == len(cols)+1 {
+		return nil
+	}
+	if !ok || err != nil || end < 0 || n != len(p.target.vals)+1 || n > len(cols) {
+		return fmt.Errorf("a value that can't be read, of columns %v", cols)
 	}
 	v := rest[:end]
 	if v != "NULL" {
-		col := n - 1
+		col := cols[n-1]
 		if plain, unsigned, ok := strings.Cut(v, " ("); ok && v[0] != '\'' {
-			if v = plain; col == colN {
+			if v = plain; col == "n" {
 				v = strings.TrimSuffix(unsigned, ")")
 			}
 		}
@@ -158,7 +183,7 @@ func (p *parser) value(text string) error {
 	} else {
 		v = "null"
 	}
-	*p.target = append(*p.target, v)
+	p.target.vals = append(p.target.vals, v)
 	return nil
 }
 
@@ -221,16 +246,37 @@ func (p *parser) statement(line string) {
 		p.xaGroups++
 		rows, ok := p.xa[line[len("XA COMMIT "):]]
 		if !ok {
-			p.orphans[[2]uint32{p.file, p.start}] = true
+			p.orphans[group{p.file, p.start}] = true
 		}
 		p.commit(rows)
 		delete(p.xa, line[len("XA COMMIT "):])
 	case strings.HasPrefix(line, "XA ROLLBACK "):
 		if _, ok := p.xa[line[len("XA ROLLBACK "):]]; !ok {
-			p.orphans[[2]uint32{p.file, p.start}] = true
+			p.orphans[group{p.file, p.start}] = true
 		}
 		delete(p.xa, line[len("XA ROLLBACK "):])
 		p.open = false
+	default:
+		p.effect(line)
+	}
+}
+
+// effect of a statement that is known by its text. One in a transaction counts
+// there, whether or not that is committed: rolled back, it is not in the binlog.
+func (p *parser) effect(line string) {
+	e, ok := p.known.of(line)
+	if !ok {
+		return
+	}
+	here := group{p.file, p.start}
+	for _, i := range e.loses {
+		p.losses = append(p.losses, loss{here, i, line})
+	}
+	for _, i := range e.alters {
+		p.alters[i] = append(p.alters[i], alteration{here, p.when})
+	}
+	if e.apply != nil {
+		e.apply(p.defs)
 	}
 }
 
@@ -239,23 +285,24 @@ func (p *parser) commit(rows []pending) {
 	p.open = false
 	p.changes += len(rows)
 	for _, r := range rows {
-		name, ok := strings.CutPrefix(r.table, "soak.")
-		i := tableIndex(name)
-		if !ok || i < 0 {
+		if r.table < 0 || p.tables[r.table].name == "" {
 			continue
 		}
-		f := fact{at: at{p.file, p.start, r.first, r.index}, lastEvent: r.last, table: uint8(i), op: uint8(r.op)}
-		if r.before != nil {
-			f.gOld = atoi(r.before[colG])
-		}
-		if r.after != nil {
-			f.gNew = atoi(r.after[colG])
+		t := p.tables[r.table]
+		f := fact{at: at{p.file, p.start, r.first, r.index}, lastEvent: r.last, table: uint8(r.table), op: uint8(r.op)}
+		if t.where != nil {
+			if !r.before.none() {
+				f.old = t.where.arg(r.before)
+			}
+			if !r.after.none() {
+				f.now = t.where.arg(r.after)
+			}
 		}
 		for op := range f.hash {
-			if (op == opInsert || op == opUpdate) && r.after == nil || (op == opDelete || op == opUpdate) && r.before == nil {
+			if (op == opInsert || op == opUpdate) && r.after.none() || (op == opDelete || op == opUpdate) && r.before.none() {
 				continue
 			}
-			f.hash[op] = maphash.String(hashSeed, tables[i].essence(op, r.before, r.after))
+			f.hash[op] = maphash.String(hashSeed, t.essence(op, r.before, r.after))
 		}
 		p.facts = append(p.facts, f)
 	}

@@ -16,6 +16,9 @@ type report struct {
 	changes     int // in the binlog
 	configured  int // of configured tables
 	xa          int
+	losses      int // tables that a statement changed without rows
+	alters      int // and those that one altered
+	copies      int // comparisons of a copy with its table
 	verdict     verdict
 	disconnects int
 	faults      map[string]int
@@ -59,6 +62,9 @@ func (t *reports) String() string {
 	number("of configured tables", func(r *report) int { return r.configured })
 	number("XA transactions committed", func(r *report) int { return r.xa })
 	number("events delivered", func(r *report) int { return r.verdict.events })
+	number("changes by statements, for a table", func(r *report) int { return r.losses })
+	number("alterations of a table", func(r *report) int { return r.alters })
+	number("copies compared with their tables", func(r *report) int { return r.copies })
 	number("disconnects", func(r *report) int { return r.disconnects })
 	kinds := map[string]bool{}
 	for _, r := range t.cols {
@@ -75,6 +81,8 @@ func (t *reports) String() string {
 	number("wrong", func(r *report) int { return r.verdict.wrong })
 	number("resets, expected", func(r *report) int { return r.verdict.resets - r.verdict.unexpected })
 	number("resets, unexpected", func(r *report) int { return r.verdict.unexpected })
+	number("resets, missed", func(r *report) int { return r.verdict.missed })
+	number("copies that were not the table", func(r *report) int { return r.verdict.differ })
 	line("all caught up after the faults in", func(r *report) string { return r.caughtUp.Round(100 * time.Millisecond).String() })
 	line("peak memory of a rowcast", func(r *report) string { return fmt.Sprintf("%d MiB", r.peak>>20) })
 	line("goroutines at the end (two rowcasts)", func(r *report) string { return fmt.Sprint(r.goroutines) })

@@ -1,57 +1,157 @@
 package soak
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
-	"hash/maphash"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Every table of the load has these columns; values are kept in the JSON form of
-// the spec: 7, "text", null.
-var columns = []string{"id", "n", "g", "v", "d", "t", "b"}
+// columnTypes are by name, in every table that has a column of that name; so that
+// a table's definition is the list of its columns.
+var columnTypes = map[string]string{
+	"id": "INT NOT NULL", "n": "BIGINT UNSIGNED", "g": "INT NOT NULL", "v": "VARCHAR(200)", "w": "VARCHAR(200)",
+	"d": "DECIMAL(10,2)", "t": "DATETIME(3)", "b": "TEXT", "k": "TEXT", "a6": "INET6", "u": "UUID",
+	"e1": "INT DEFAULT 7", "e2": "INT DEFAULT 70", "e3": "INT NOT NULL DEFAULT 700",
+	"since": "TIMESTAMP(6) GENERATED ALWAYS AS ROW START", "until": "TIMESTAMP(6) GENERATED ALWAYS AS ROW END",
+}
 
-const columnTypes = "id INT NOT NULL, n BIGINT UNSIGNED, g INT NOT NULL, v VARCHAR(200), d DECIMAL(10,2), t DATETIME(3), b TEXT"
+// numeric columns are numbers in JSON.
+func numeric(col string) bool {
+	switch col {
+	case "id", "n", "g", "e1", "e2", "e3":
+		return true
+	}
+	return false
+}
+
+// table is a table of the load, and the one stream of it that is subscribed.
+type table struct {
+	name     string // of the stream; "": it has none
+	db, base string // as the server keeps its name
+	pattern  string // the name in the config; "": db.base
+	folds    bool   // the server takes its name in any case
+	cols     []string
+	more     string // options of CREATE TABLE
+	key      []string
+	send     []string // columns; nil: all
+	before   bool
+	where    *predicate
+	ops      [3]bool
+	copyOnly bool // subscribers' copies of it are judged, not each change
+}
+
+// full is the name in messages.
+func (t *table) full() string { return t.db + "." + t.base }
+
+// spelled is the name in a statement; where the server folds names, in any case.
+func (t *table) spelled(rng *rand.Rand) string {
+	base := t.base
+	if t.folds {
+		letters := []rune(base)
+		for i := range letters {
+			if rng.IntN(2) == 0 {
+				letters[i] = []rune(strings.ToUpper(string(letters[i])))[0]
+			}
+		}
+		base = string(letters)
+	}
+	if !t.plain() || rng.IntN(3) == 0 {
+		base = quoted(base)
+	}
+	if t.db == "soak" && rng.IntN(2) == 0 {
+		return base // connections are in that database
+	}
+	return t.db + "." + base
+}
+
+// plain: the name needs no quotes.
+func (t *table) plain() bool {
+	return strings.Trim(t.base, "abcdefghijklmnopqrstuvwxyz_") == "" && !slices.Contains([]string{"select"}, t.base)
+}
+
+func quoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// predicate is a stream's where and what it comes to, by the judge's own reading.
+type predicate struct {
+	text, param string
+	binds       []string // that subscribers choose among; the first is the default
+	required    bool     // there is no default
+	arg         func(r row) arg
+	test        func(v, bind string) bool
+}
+
+// arg is what a predicate looks at in a row.
+type arg struct {
+	state argState
+	v     string
+}
+
+type argState uint8
 
 const (
-	colID = iota
-	colN
-	colG
-	colV
-	colD
-	colT
-	colB
+	argNone  argState = iota // there is no such row
+	argNull                  // no comparison is true
+	argValue                 //
+	argError                 // it can't be judged: the SELECT fails, or the servers differ
 )
 
-// table is a configured table and the one stream of it that is subscribed.
-type table struct {
-	name   string // of the table in schema soak, and of the stream
-	more   string // options of CREATE TABLE
-	key    []int
-	send   []int // columns
-	before bool
-	where  bool // g = :g
-	ops    [3]bool
+// verdict of a row for a binding.
+func (p *predicate) holds(a arg, bind string) (match, judged bool) {
+	switch a.state {
+	case argError:
+		return false, false
+	case argValue:
+		return p.test(a.v, bind), true
+	}
+	return false, true
 }
 
+func column(name string) func(r row) arg {
+	return func(r row) arg {
+		if v := r.get(name); v != "null" {
+			return arg{argValue, strings.Trim(v, `"`)}
+		}
+		return arg{state: argNull}
+	}
+}
+
+func equals(v, bind string) bool { return v == bind }
+
+func atLeast(v, bind string) bool {
+	a, _ := strconv.ParseUint(v, 10, 64)
+	b, _ := strconv.ParseUint(bind, 10, 64)
+	return a >= b
+}
+
+// The kinds of predicates: one that is looked up, one that each binding judges,
+// and two that can't be judged for some rows.
 var (
-	allColumns = []int{0, 1, 2, 3, 4, 5, 6}
-	allOps     = [3]bool{true, true, true}
+	keyed    = &predicate{text: "g = :g", param: "g", binds: []string{"0", "1", "2", "3", "4", "5"}, arg: column("g"), test: equals}
+	residual = &predicate{text: "n >= :least", param: "least", binds: []string{"1000", "0", "9223372036854775808"}, arg: column("n"), test: atLeast}
+	unsigned = &predicate{text: "n - g >= :rest", param: "rest", binds: []string{"0", "1000000"}, test: atLeast, arg: func(r row) arg {
+		if r.get("n") == "null" {
+			return arg{state: argNull}
+		}
+		n, _ := strconv.ParseUint(r.get("n"), 10, 64)
+		if g, _ := strconv.ParseUint(r.get("g"), 10, 64); n >= g {
+			return arg{argValue, fmt.Sprint(n - g)}
+		}
+		return arg{state: argError}
+	}}
+	monthly = &predicate{text: "MONTH(t) = :m", param: "m", binds: []string{"1", "2", "7"}, test: equals, arg: func(r row) arg {
+		t := r.get("t")
+		if t == "null" {
+			return arg{state: argNull}
+		}
+		if month, _ := strconv.Atoi(t[6:8]); month > 0 {
+			return arg{argValue, fmt.Sprint(month)}
+		}
+		return arg{state: argError}
+	}}
 )
-
-// tables: the ops and columns of each stream differ.
-var tables = []*table{
-	{name: "a", key: []int{colID}, send: allColumns, before: true, ops: allOps},
-	{name: "b", key: []int{colID, colG}, send: []int{colID, colG, colV}, ops: allOps},
-	{name: "m", key: []int{colID}, send: allColumns, ops: allOps, more: "ENGINE=MyISAM"},
-	{name: "p", key: []int{colID}, send: allColumns, ops: allOps, where: true},
-	{name: "q", key: []int{colID}, send: []int{colB, colID}, ops: [3]bool{true, true, false}},
-}
-
-// others are not configured, but for the streams that a reload adds and takes away.
-var others = []string{"soak.x", "elsewhere.a"}
 
 const (
 	opInsert = iota
@@ -59,94 +159,182 @@ const (
 	opDelete
 )
 
-var opNames = []string{"insert", "update", "delete"}
+var (
+	opNames = []string{"insert", "update", "delete"}
+	allOps  = [3]bool{true, true, true}
+)
 
-func tableIndex(name string) int {
-	for i, t := range tables {
-		if t.name == name {
-			return i
+// schema is the tables of a server, and how rowcast is configured for them.
+type schema struct {
+	tables []*table
+	after  []string // statements after the tables are made
+}
+
+var plainColumns = []string{"id", "n", "g", "v", "d", "t", "b"}
+
+// plainTables have ops and columns that differ. The ones from unread on are not
+// configured, but for the streams that a reload adds and takes away.
+func plainTables() *schema {
+	list := []*table{
+		{name: "a", key: []string{"id"}, send: plainColumns, before: true},
+		{name: "b", key: []string{"id", "g"}, send: []string{"id", "g", "v"}},
+		{name: "m", key: []string{"id"}, send: plainColumns, more: "ENGINE=MyISAM"},
+		{name: "p", key: []string{"id"}, send: plainColumns, where: keyed},
+		{name: "q", key: []string{"id"}, send: []string{"b", "id"}, ops: [3]bool{true, true, false}},
+		{base: "x", key: []string{"id"}},
+		{db: "elsewhere", base: "a", key: []string{"id"}},
+	}
+	return newSchema(list, plainColumns)
+}
+
+// fireTables are the plain ones, and each kind of predicate.
+func fireTables() *schema {
+	s := plainTables()
+	more := newSchema([]*table{
+		{name: "residual", key: []string{"id"}, send: plainColumns, where: residual},
+		{name: "rest", key: []string{"id"}, send: plainColumns, where: unsigned, before: true},
+		{name: "monthly", key: []string{"id"}, send: []string{"id", "t", "v"}, where: monthly},
+	}, plainColumns)
+	s.tables = append(s.tables, more.tables...)
+	return s
+}
+
+func newSchema(list []*table, cols []string) *schema {
+	for _, t := range list {
+		if t.db == "" {
+			t.db = "soak"
+		}
+		if t.base == "" {
+			t.base = t.name
+		}
+		if t.cols == nil {
+			t.cols = cols
+		}
+		if t.ops == ([3]bool{}) {
+			t.ops = allOps
 		}
 	}
-	return -1
+	return &schema{tables: list}
 }
 
-func schemaSQL() []string {
-	sql := []string{"CREATE DATABASE soak", "CREATE DATABASE elsewhere"}
-	create := func(name, key, more string) {
-		sql = append(sql, fmt.Sprintf("CREATE TABLE %s (%s, PRIMARY KEY (%s)) DEFAULT CHARSET=utf8mb4 %s", name, columnTypes, key, more))
-	}
-	for _, t := range tables {
-		create("soak."+t.name, strings.Join(names(t.key), ","), t.more)
-	}
-	for _, o := range others {
-		create(o, "id", "")
-	}
-	return sql
+// index of a table by its name in messages; -1: there is none.
+func (s *schema) index(full string) int {
+	return slices.IndexFunc(s.tables, func(t *table) bool { return t.full() == full })
 }
 
-func names(cols []int) (list []string) {
-	for _, c := range cols {
-		list = append(list, columns[c])
+// streamed are the tables that have a stream.
+func (s *schema) streamed() (list []int) {
+	for i, t := range s.tables {
+		if t.name != "" {
+			list = append(list, i)
+		}
 	}
 	return list
 }
 
-// streamsConfig is the [[table]] entries. extra adds one that nobody reads, and
-// turns the order round.
-func streamsConfig(extra bool) string {
+func (s *schema) sql() []string {
+	var sql []string
+	made := map[string]bool{}
+	for _, t := range s.tables {
+		if !made[t.db] {
+			made[t.db] = true
+			sql = append(sql, "CREATE DATABASE "+quoted(t.db))
+		}
+	}
+	for _, t := range s.tables {
+		sql = append(sql, t.create(quoted(t.db)+"."+quoted(t.base)))
+	}
+	return append(sql, s.after...)
+}
+
+func (t *table) create(name string) string {
+	var defs []string
+	for _, c := range t.cols {
+		defs = append(defs, c+" "+columnTypes[c])
+	}
+	defs = append(defs, "PRIMARY KEY ("+strings.Join(t.key, ", ")+")")
+	if slices.Contains(t.cols, "until") {
+		defs = append(defs, "PERIOD FOR SYSTEM_TIME (since, until)")
+	}
+	return fmt.Sprintf("CREATE TABLE %s (%s) DEFAULT CHARSET=utf8mb4 %s", name, strings.Join(defs, ", "), t.more)
+}
+
+// config is the [[table]] entries. extra adds one that nobody reads, and turns
+// the order round.
+func (s *schema) config(extra bool) string {
 	var entries []string
-	for _, t := range tables {
-		var on, cols []string
-		for op, yes := range t.ops {
-			if yes {
-				on = append(on, strconv.Quote(opNames[op]))
-			}
+	for _, t := range s.tables {
+		if t.name != "" {
+			entries = append(entries, t.config())
 		}
-		for _, c := range names(t.send) {
-			cols = append(cols, strconv.Quote(c))
-		}
-		e := fmt.Sprintf("[[table]]\nname = \"soak.%s\"\nas = %q\non = [%s]\ncolumns = [%s]\nbefore = %v\n",
-			t.name, t.name, strings.Join(on, ", "), strings.Join(cols, ", "), t.before)
-		if t.where {
-			e += "where = \"g = :g\"\nparams = { g = \"0\" }\n"
-		}
-		entries = append(entries, e)
 	}
 	if extra {
-		entries = append([]string{"[[table]]\nname = \"soak.x\"\nas = \"extra\"\n"}, entries...)
-		entries[1], entries[len(entries)-1] = entries[len(entries)-1], entries[1]
+		unread := s.tables[slices.IndexFunc(s.tables, func(t *table) bool { return t.name == "" })]
+		slices.Reverse(entries)
+		entries = append([]string{fmt.Sprintf("[[table]]\nname = %q\nas = \"extra\"\n", unread.full())}, entries...)
 	}
 	return strings.Join(entries, "")
 }
 
-// row is one image: values in JSON form, by column.
-type row []string
+func (t *table) config() string {
+	var on []string
+	for op, yes := range t.ops {
+		if yes {
+			on = append(on, strconv.Quote(opNames[op]))
+		}
+	}
+	e := fmt.Sprintf("[[table]]\nname = %q\nas = %q\non = [%s]\nbefore = %v\n", cmp.Or(t.pattern, t.full()), t.name, strings.Join(on, ", "), t.before)
+	if t.send != nil {
+		e += fmt.Sprintf("columns = [\"%s\"]\n", strings.Join(t.send, `", "`))
+	}
+	if p := t.where; p != nil {
+		e += fmt.Sprintf("where = %q\n", p.text)
+		if byDefault := p.binds[0]; !p.required {
+			e += fmt.Sprintf("params = { %s = %q }\n", p.param, byDefault)
+		} else {
+			e += fmt.Sprintf("params = { %s = \"\" }\n", p.param)
+		}
+	}
+	return e
+}
 
-var hashSeed = maphash.MakeSeed()
+// row is one image: values in the JSON form of the spec (7, "text", null) by column.
+type row struct{ cols, vals []string }
+
+func (r row) get(col string) string {
+	if i := slices.Index(r.cols, col); i >= 0 && i < len(r.vals) {
+		return r.vals[i]
+	}
+	return "null"
+}
+
+func (r row) none() bool { return r.vals == nil }
+
+// pairs of the columns in JSON, as readObject gives them; nil: all.
+func (r row) pairs(cols []string) string {
+	if cols == nil {
+		cols = r.cols
+	}
+	var pairs [][2]string
+	for _, c := range cols {
+		pairs = append(pairs, [2]string{c, r.get(c)})
+	}
+	return fmt.Sprint(pairs)
+}
 
 // essence is what a subscriber must be told of a change, apart from id and ts,
 // in a form that both the truth and the events are brought to.
 func (t *table) essence(op int, before, after row) string {
 	var b strings.Builder
-	part := func(name string, cols []int, r row) {
-		b.WriteString(" " + name)
-		for _, c := range cols {
-			b.WriteString("," + columns[c] + "=" + r[c])
-		}
-	}
-	b.WriteString(opNames[op] + " soak." + t.name)
+	b.WriteString(opNames[op] + " " + t.full())
+	part := func(name string, cols []string, r row) { b.WriteString(" " + name + r.pairs(cols)) }
 	key := after
 	if op == opDelete {
 		key = before
 	}
 	part("key", t.key, key)
-	if op == opUpdate {
-		for _, c := range t.key {
-			if before[c] != after[c] {
-				part("old_key", t.key, before)
-				break
-			}
-		}
+	if op == opUpdate && before.pairs(t.key) != after.pairs(t.key) {
+		part("old_key", t.key, before)
 	}
 	if op != opDelete {
 		part("row", t.send, after)
@@ -157,86 +345,12 @@ func (t *table) essence(op int, before, after row) string {
 	return b.String()
 }
 
-// message is an event's data.
-type message struct {
-	Op, Table          string
-	Key, Row, Before   json.RawMessage
-	OldKey             json.RawMessage `json:"old_key"`
-	TS                 int64
-	key, row, old, bef [][2]string
-}
-
-// readMessage parses data and returns its essence.
-func readMessage(data []byte) (*message, string, error) {
-	m := &message{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(m); err != nil {
-		return nil, "", err
-	}
-	var b strings.Builder
-	b.WriteString(m.Op + " " + m.Table)
-	for _, part := range []struct {
-		name string
-		raw  json.RawMessage
-		to   *[][2]string
-	}{{"key", m.Key, &m.key}, {"old_key", m.OldKey, &m.old}, {"row", m.Row, &m.row}, {"before", m.Before, &m.bef}} {
-		if part.raw == nil {
-			continue
-		}
-		pairs, err := readObject(part.raw)
-		if err != nil {
-			return nil, "", err
-		}
-		*part.to = pairs
-		b.WriteString(" " + part.name)
-		for _, p := range pairs {
-			b.WriteString("," + p[0] + "=" + p[1])
-		}
-	}
-	if m.TS < 1.6e12 || m.TS > 5e12 {
-		return nil, "", fmt.Errorf("ts %d", m.TS)
-	}
-	return m, b.String(), nil
-}
-
-// readObject returns members in their order.
-func readObject(raw []byte) (pairs [][2]string, err error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		value, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		text := "null"
-		switch v := value.(type) {
-		case json.Number:
-			text = v.String()
-		case string:
-			text = strconv.Quote(v)
-		case nil:
-		default:
-			return nil, fmt.Errorf("value %v", v)
-		}
-		pairs = append(pairs, [2]string{fmt.Sprint(name), text})
-	}
-	return pairs, nil
-}
-
 // textValue brings a value as mysqlbinlog or SELECT print it to JSON form.
-func textValue(col int, text string) string {
-	switch col {
-	case colID, colN, colG:
+func textValue(col string, text string) string {
+	if numeric(col) {
 		return text
-	case colT:
+	}
+	if col == "t" {
 		text = strings.Replace(text, " ", "T", 1)
 	}
 	return strconv.Quote(text)

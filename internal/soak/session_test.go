@@ -154,5 +154,12 @@ func (s *subscriber) open(ctx context.Context, addr, kind, accept, wait string) 
 	if kind == "h2" {
 		return openH2(ctx, "http://"+addr+path, header)
 	}
-	return openH1(ctx, addr, path, header, "", kind == "slow" || kind == "stall")
+	buffer := 0
+	switch kind {
+	case "slow", "stall":
+		buffer = 4 << 10
+	case "far": // more, since with so little even a fast reader gets 100 kB/s
+		buffer = 64 << 10
+	}
+	return openH1(ctx, addr, path, header, "", buffer)
 }

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -31,40 +32,110 @@ func (w *writer) aside() error {
 
 // statement changes 0 to about 60 rows of one table.
 func (w *writer) statement() string {
-	name := others[w.rng.IntN(len(others))]
-	var t *table
-	if w.rng.IntN(6) > 0 {
-		t = tables[w.rng.IntN(len(tables))]
-		name = "soak." + t.name
+	var list, unread []*table
+	for _, t := range w.tables {
+		if t.name == "" {
+			unread = append(unread, t)
+		} else {
+			list = append(list, t)
+		}
 	}
-	from := w.rng.IntN(maxID)
-	to := from + w.rng.IntN(30)
+	if w.rng.IntN(6) == 0 && len(unread) > 0 {
+		list = unread
+	}
+	t := list[w.rng.IntN(len(list))]
+	name := t.spelled(w.rng)
+	from := w.rng.IntN(w.maxID)
+	to := from + w.rng.IntN(1+w.maxID/100)
 	switch w.rng.IntN(8) {
 	case 0, 1:
 		return fmt.Sprintf("DELETE FROM %s WHERE id BETWEEN %d AND %d", name, from, to)
 	case 2:
 		return fmt.Sprintf("UPDATE %s SET g = (g + 1) %% 6, v = 'it''s %d' WHERE id BETWEEN %d AND %d", name, w.rng.IntN(100), from, to)
 	case 3:
-		return fmt.Sprintf("UPDATE IGNORE %s SET n = %s, b = %s WHERE id BETWEEN %d AND %d", name, w.number(), w.text(3000), from, from+3)
+		if t.has("b") {
+			return fmt.Sprintf("UPDATE IGNORE %s SET n = %s, b = %s WHERE id BETWEEN %d AND %d", name, w.value(t, "n"), w.text(3000), from, from+3)
+		}
 	case 4:
-		if t == nil || !t.where { // what a predicate makes of a changed key is for its own tests
+		if t.where == nil { // what a predicate makes of a changed key is for its own tests
 			return fmt.Sprintf("UPDATE IGNORE %s SET id = id + %d WHERE id BETWEEN %d AND %d ORDER BY id DESC", name, 1+w.rng.IntN(40), from, from+4)
 		}
 	}
-	verb := []string{"INSERT IGNORE INTO", "REPLACE INTO"}[w.rng.IntN(2)]
 	var rows []string
 	for range 1 + w.rng.IntN(1+w.rng.IntN(40)) {
-		rows = append(rows, w.values(w.rng.IntN(maxID)))
+		rows = append(rows, w.values(t, w.rng.IntN(w.maxID)))
 	}
-	return fmt.Sprintf("%s %s VALUES %s", verb, name, strings.Join(rows, ", "))
+	return w.insert([]string{"INSERT IGNORE INTO", "REPLACE INTO"}[w.rng.IntN(2)], t, rows...)
 }
 
-func (w *writer) values(id int) string {
-	date := "NULL"
-	if w.rng.IntN(2) == 0 {
-		date = fmt.Sprintf("'20%02d-%02d-%02d %02d:00:59.%03d'", w.rng.IntN(60), 1+w.rng.IntN(12), 1+w.rng.IntN(28), w.rng.IntN(24), w.rng.IntN(1000))
+func (t *table) has(col string) bool { return slices.Contains(t.cols, col) }
+
+// written are the columns that are written: those that every version of the table has.
+func (t *table) written() (cols []string) {
+	for _, c := range t.cols {
+		if c != "since" && c != "until" {
+			cols = append(cols, c)
+		}
 	}
-	return fmt.Sprintf("(%d, %s, %d, %s, %d.%02d, %s, %s)", id, w.number(), w.rng.IntN(6), w.text(60), w.rng.IntN(2000)-1000, w.rng.IntN(100), date, w.text(300))
+	return cols
+}
+
+func (w *writer) insert(verb string, t *table, rows ...string) string {
+	return fmt.Sprintf("%s %s (%s) VALUES %s", verb, t.spelled(w.rng), strings.Join(t.written(), ", "), strings.Join(rows, ", "))
+}
+
+// values of a row of the table.
+func (w *writer) values(t *table, id int) string {
+	var list []string
+	for _, c := range t.written() {
+		if c == "id" {
+			list = append(list, fmt.Sprint(id))
+		} else {
+			list = append(list, w.value(t, c))
+		}
+	}
+	return "(" + strings.Join(list, ", ") + ")"
+}
+
+// unjudged is how many of the values are such that a predicate can't judge them: one in so many.
+const unjudged = 100
+
+func (w *writer) value(t *table, col string) string {
+	switch col {
+	case "n":
+		n := w.number()
+		if t.where == unsigned && w.rng.IntN(unjudged) > 0 && n != "NULL" {
+			n += "0" // over any g, but for a 0
+			if n == "00" || len(n) > 18 {
+				n = "4000"
+			}
+		}
+		return n
+	case "g":
+		return fmt.Sprint(w.rng.IntN(6))
+	case "v", "w":
+		return w.text(60)
+	case "d":
+		return fmt.Sprintf("%d.%02d", w.rng.IntN(2000)-1000, w.rng.IntN(100))
+	case "t":
+		if w.rng.IntN(2) == 0 {
+			return "NULL"
+		}
+		month := 1 + w.rng.IntN(12)
+		if t.where == monthly && w.rng.IntN(unjudged) == 0 {
+			month = 0
+		}
+		return fmt.Sprintf("'20%02d-%02d-%02d %02d:00:59.%03d'", w.rng.IntN(60), month, 1+w.rng.IntN(28), w.rng.IntN(24), w.rng.IntN(1000))
+	case "b":
+		return w.text(300)
+	case "k": // no other row has it, so that it can have a unique index
+		return fmt.Sprintf("'%016x%s'", w.rng.Uint64(), strings.Repeat(" key", w.rng.IntN(20)))
+	case "a6":
+		return "'" + addresses[w.rng.IntN(len(addresses))] + "'"
+	case "u":
+		return "'" + uuids[w.rng.IntN(len(uuids))] + "'"
+	}
+	panic("no value for column " + col)
 }
 
 func (w *writer) number() string {

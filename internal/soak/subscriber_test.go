@@ -17,25 +17,28 @@ import (
 
 // record is one event that a subscriber got.
 type record struct {
-	at   at
-	hash uint64 // of its essence
+	at    at
+	table int
+	hash  uint64 // of its essence
 }
 
-// turn is where a subscriber's sequence begins anew: at its start, or by a reset.
+// turn is the start of a subscriber's sequence, or a reset.
 type turn struct {
 	records int // how many there were before
-	from    id  // a checkpoint
+	from    id
 	reason  string
 	message string
+	when    time.Time
 }
 
 // subscriber is one browser tab: a subscription that it holds on to through all
 // that happens, and what it has seen.
 type subscriber struct {
+	*schema
 	name    string
 	rng     *rand.Rand
-	streams []int // of tables
-	g       int32 // the bind value of stream p
+	streams []int          // of tables
+	binds   map[int]string // the values of their parameters
 	mirror  *mirror
 	fail    func(format string, args ...any)
 
@@ -44,7 +47,7 @@ type subscriber struct {
 	turns   []turn
 	records []record
 	lineage map[uint32]uint32
-	points  map[[2]uint32]bool // checkpoints that it was told
+	points  map[group]bool // checkpoints that it was given
 	retry   time.Duration
 	recent  []string // the last events, for messages
 
@@ -56,39 +59,67 @@ type subscriber struct {
 	kinds       map[string]int
 }
 
+// newSubscriber of streams, with the first of the values that their parameters may have.
+func newSubscriber(tables *schema, name string, rng *rand.Rand, fail func(format string, args ...any), streams ...int) *subscriber {
+	s := &subscriber{schema: tables, name: name, rng: rng, fail: fail, streams: streams, binds: map[int]string{},
+		lineage: map[uint32]uint32{}, points: map[group]bool{}, kinds: map[string]int{}, retry: 20 * time.Millisecond}
+	for _, i := range streams {
+		if where := tables.tables[i].where; where != nil {
+			s.binds[i] = where.binds[0]
+		}
+	}
+	return s
+}
+
+// bindAny takes any of the values that parameters may have.
+func (s *subscriber) bindAny() {
+	for _, i := range s.streams {
+		if where := s.tables[i].where; where != nil {
+			s.binds[i] = where.binds[s.rng.IntN(len(where.binds))]
+		}
+	}
+}
+
+// essence of an event, and the table that it names.
+type essence struct {
+	table string
+	hash  uint64
+}
+
 // essences keeps the essence of each event by its bytes: every subscriber gets
 // the same ones, so each is parsed once.
 type essences struct{ m sync.Map }
 
-func (e *essences) of(data []byte) (uint64, error) {
+func (e *essences) of(data []byte) (essence, error) {
 	raw := maphash.Bytes(hashSeed, data)
 	if h, ok := e.m.Load(raw); ok {
-		return h.(uint64), nil
+		return h.(essence), nil
 	}
-	_, text, err := readMessage(data)
+	m, text, err := readMessage(data)
 	if err != nil {
-		return 0, err
+		return essence{}, err
 	}
-	h := maphash.String(hashSeed, text)
+	h := essence{m.Table, maphash.String(hashSeed, text)}
 	e.m.Store(raw, h)
 	return h, nil
 }
 
 var known essences
 
-// path is the URL behind the host, without a last id.
+// path is the URL after the host, without a last id.
 func (s *subscriber) path() string {
 	q := url.Values{}
 	for _, i := range s.streams {
-		q.Add("table", tables[i].name)
-		if tables[i].where && (s.g != 0 || s.rng.IntN(2) == 0) {
-			q.Set("g", strconv.Itoa(int(s.g)))
+		t := s.tables[i]
+		q.Add("table", t.name)
+		if p := t.where; p != nil && (p.required || s.binds[i] != p.binds[0] || s.rng.IntN(2) == 0) {
+			q.Set(p.param, s.binds[i])
 		}
 	}
 	if len(s.streams) == 1 && s.rng.IntN(2) == 0 {
 		name := q.Get("table")
 		q.Del("table")
-		return "/events/" + name + "?" + q.Encode()
+		return "/events/" + url.PathEscape(name) + "?" + q.Encode()
 	}
 	return "/events?" + q.Encode()
 }
@@ -115,26 +146,29 @@ func (s *subscriber) take(b *block) error {
 	s.lineage[now.file] = now.lineage
 	switch {
 	case b.event == "reset":
-		var why struct{ Reason, LastEventID, Message string }
+		var why struct{ Reason string }
 		_ = json.Unmarshal(b.data, &why)
-		s.turns = append(s.turns, turn{len(s.records), now, why.Reason, string(b.data)})
-		if s.mirror != nil {
-			s.mirror.lost = true
+		if why.Reason == "schema" && len(s.turns) > 0 && now.compare(s.last) < 0 {
+			return fmt.Errorf("reset with id %s after %s", b.id, s.lastID)
 		}
+		s.turns = append(s.turns, turn{len(s.records), now, why.Reason, string(b.data), time.Now()})
 	case b.event != "":
 		return fmt.Errorf("id %s: event %q", b.id, b.event)
 	case len(s.turns) == 0:
 		if now.change || b.hasData {
-			return fmt.Errorf("the first id is %s, which is no checkpoint", b.id)
+			return fmt.Errorf("the first id is %s, which is not a checkpoint", b.id)
 		}
 		s.turns = []turn{{from: now}}
 	case b.hasData && now.compare(s.last) <= 0 || now.compare(s.last) < 0:
-		return fmt.Errorf("id %s came behind %s", b.id, s.lastID)
+		return fmt.Errorf("id %s came after %s", b.id, s.lastID)
+	}
+	if s.mirror != nil { // what came before is all that there was
+		s.mirror.look(now, len(s.turns), b.event == "reset")
 	}
 	s.lastID, s.last = b.id, now
 	s.reached.Store(uint64(now.file)<<32 | uint64(now.pos))
 	if !now.change {
-		s.points[[2]uint32{now.file, now.pos}] = true
+		s.points[now.group()] = true
 	}
 	if b.event == "reset" || !b.hasData {
 		return nil
@@ -146,17 +180,23 @@ func (s *subscriber) take(b *block) error {
 }
 
 func (s *subscriber) note(b *block, now id) error {
-	hash, err := known.of(b.data)
+	e, err := known.of(b.data)
 	if err != nil {
 		return fmt.Errorf("id %s: %q: %w", b.id, b.data, err)
 	}
-	s.records = append(s.records, record{now.at, hash})
+	i := s.index(e.table)
+	if i < 0 || !s.wants(i) {
+		return fmt.Errorf("id %s: a table that was not asked for: %s", b.id, b.data)
+	}
+	if !s.tables[i].copyOnly {
+		s.records = append(s.records, record{now.at, i, e.hash})
+	}
 	s.events.Add(1)
 	if s.recent = append(s.recent, b.id+" "+string(b.data)); len(s.recent) > 6 {
 		s.recent = s.recent[1:]
 	}
 	if s.mirror != nil {
-		return s.mirror.apply(b.data)
+		return s.mirror.apply(i, b.data)
 	}
 	return nil
 }

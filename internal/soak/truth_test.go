@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"rowcast/internal/throwaway"
 )
@@ -18,36 +20,110 @@ func (a at) compare(b at) int {
 	return slices.Compare([]uint32{a.file, a.pos, a.event, a.row}, []uint32{b.file, b.pos, b.event, b.row})
 }
 
-// fact is one committed change of a configured table.
+func (a at) group() group { return group{a.file, a.pos} }
+
+// group is where a group begins.
+type group [2]uint32
+
+func (g group) compare(h group) int { return slices.Compare(g[:], h[:]) }
+
+// fact is one committed change of a table that has a stream.
 type fact struct {
-	at         at     // event is the first that may hold it, row its place behind that one's first
-	lastEvent  uint32 // the last that may: mysqlbinlog prints the rows of a statement behind all of its events
-	table, op  uint8
-	gOld, gNew int32
-	hash       [3]uint64 // of its essence as an insert, update or delete; 0: can't be
+	at        at     // event is the first that may hold it, row its place after that one's first
+	lastEvent uint32 // the last that may: mysqlbinlog prints the rows of a statement after all of its events
+	table, op uint8
+	old, now  arg       // what the table's predicate looks at
+	hash      [3]uint64 // of its essence as an insert, update or delete; 0: can't be
+}
+
+// loss is a statement that changed rows without logging them.
+type loss struct {
+	at    group
+	table int
+	text  string
+}
+
+// alteration is a statement after which a table's columns may be others.
+type alteration struct {
+	at   group
+	when time.Time // by the server's clock, in whole seconds
 }
 
 // truth is what the binlog holds, by mysqlbinlog's reading.
 type truth struct {
+	*schema
 	mysql    bool
 	facts    []fact
-	groups   map[[2]uint32]bool // where groups begin
-	bounds   map[[2]uint32]bool // where a checkpoint may be: begins and ends of groups, and of events between them
+	groups   map[group]bool // where groups begin
+	bounds   map[group]bool // where a checkpoint may be: begins and ends of groups, and of events between them
 	lineage  map[uint32]uint32
 	changes  int // of all tables
 	xaGroups int
-	orphans  map[[2]uint32]bool // XA COMMITs and ROLLBACKs whose XA PREPARE is not in the binlog, or is ended there: by a crash
+	orphans  map[group]bool // XA COMMITs and ROLLBACKs whose XA PREPARE is not in the binlog, or is ended there: by a crash
+	losses   []loss
+	alters   map[int][]alteration
+}
+
+// statements are those that the load has that are not rows: the judge knows them
+// in the binlog by their text.
+type statements struct {
+	mu sync.Mutex
+	m  map[string]effect
+}
+
+// effect of a statement on tables, by number.
+type effect struct {
+	loses, alters []int
+	silent        bool // values come to stand under other names, or appear and vanish, without an event
+	apply         func(d *definitions)
+}
+
+func (s *statements) note(text string, e effect) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = map[string]effect{}
+	}
+	s.m[text] = e
+}
+
+func (s *statements) of(text string) (effect, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.m[text]
+	return e, ok
+}
+
+// definitions are what tables are at one place in the binlog.
+type definitions struct {
+	cols   [][]string
+	hashed []bool // MariaDB adds a column for a unique index over a whole text
+}
+
+func (s *schema) definitions() *definitions {
+	d := &definitions{hashed: make([]bool, len(s.tables))}
+	for _, t := range s.tables {
+		d.cols = append(d.cols, t.cols)
+	}
+	return d
+}
+
+// swap is what a RENAME of two tables does.
+func (d *definitions) swap(i, j int) {
+	d.cols[i], d.cols[j] = d.cols[j], d.cols[i]
+	d.hashed[i], d.hashed[j] = d.hashed[j], d.hashed[i]
 }
 
 // readTruth parses every binlog file of the server, which may be running but must be quiet.
-func readTruth(ctx context.Context, s *throwaway.Server) (*truth, error) {
+func readTruth(ctx context.Context, s *throwaway.Server, tables *schema, known *statements) (*truth, error) {
 	files, err := filepath.Glob(filepath.Join(s.DataDir(), "binlog.[0-9]*"))
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(files)
-	tr := &truth{mysql: s.Flavor() == throwaway.MySQL, groups: map[[2]uint32]bool{}, bounds: map[[2]uint32]bool{}, orphans: map[[2]uint32]bool{}, lineage: map[uint32]uint32{}}
-	p := &parser{truth: tr, xa: map[string][]pending{}}
+	tr := &truth{schema: tables, mysql: s.Flavor() == throwaway.MySQL, groups: map[group]bool{}, bounds: map[group]bool{},
+		orphans: map[group]bool{}, lineage: map[uint32]uint32{}, alters: map[int][]alteration{}}
+	p := &parser{truth: tr, xa: map[string][]pending{}, known: known, defs: tables.definitions()}
 	for _, f := range files {
 		number, err := strconv.ParseUint(strings.TrimPrefix(filepath.Ext(f), "."), 10, 32)
 		if err != nil {

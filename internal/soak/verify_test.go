@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
+	"time"
 )
 
 // verdict counts what a subscriber's sequence has wrong.
 type verdict struct {
 	events, lost, repeated, reordered, wrong int
-	resets, unexpected                       int
+	resets, unexpected, missed               int
+	differ                                   int // of the copies, the comparisons that failed
 	notes                                    []string
 }
 
@@ -28,38 +31,73 @@ func (v *verdict) add(o verdict) {
 	v.wrong += o.wrong
 	v.resets += o.resets
 	v.unexpected += o.unexpected
+	v.missed += o.missed
 }
 
 func (v *verdict) bad() bool {
-	return v.lost+v.repeated+v.reordered+v.wrong+v.unexpected > 0
+	return v.lost+v.repeated+v.reordered+v.wrong+v.unexpected+v.missed > 0
 }
 
-// expected is what the subscription must be told of a fact; 0: nothing.
-func (s *subscriber) expected(f *fact) uint64 {
-	t := tables[f.table]
+// expected is what the subscription must be told of a fact; 0: nothing. What
+// can't be judged for its binding must become a reset.
+func (s *subscriber) expected(f *fact) (hash uint64, judged bool) {
+	t := s.tables[f.table]
 	op := int(f.op)
-	if t.where {
-		old, now := op != opInsert && f.gOld == s.g, op != opDelete && f.gNew == s.g
+	if t.where != nil {
+		old, ok := t.where.holds(f.old, s.binds[int(f.table)])
+		now, ok2 := t.where.holds(f.now, s.binds[int(f.table)])
 		switch {
+		case !ok || !ok2:
+			return 0, false
 		case old && now:
 		case now:
 			op = opInsert
 		case old:
 			op = opDelete
 		default:
-			return 0
+			return 0, true
 		}
 	}
 	if !t.ops[op] {
-		return 0
+		return 0, true
 	}
-	return f.hash[op]
+	return f.hash[op], true
 }
 
-// verify compares what the subscriber got with the truth from its start up to
-// end. allowed are reasons of resets that had to come.
+// verify compares what the subscriber got with the truth from its start on.
+// allowed are reasons of resets that had to come and break the sequence; a reset
+// with the reason schema does not: it speaks of one group, in which a stream has
+// lost something, and everything else has to be there.
 func (s *subscriber) verify(tr *truth, allowed map[string]bool) (v verdict) {
 	v.events = len(s.records)
+	s.verifyIDs(&v, tr)
+	told := map[group]bool{}
+	from := 0
+	for n := 1; n <= len(s.turns); n++ {
+		if n < len(s.turns) {
+			v.resets++
+			next := s.turns[n]
+			if next.reason == "schema" {
+				about := next.about()
+				if told[about] = true; !s.excused(tr, next, about) {
+					v.unexpected++
+					v.note("reset %s", next.message)
+				}
+				continue
+			}
+			if !allowed[next.reason] {
+				v.unexpected++
+				v.note("reset %s", next.message)
+			}
+		}
+		s.stretch(&v, tr, from, n, told)
+		from = n
+	}
+	return v
+}
+
+// verifyIDs: checkpoints and lineages are those of the files.
+func (s *subscriber) verifyIDs(v *verdict, tr *truth) {
 	for file, lineage := range s.lineage {
 		if tr.lineage[file] != lineage {
 			v.wrong++
@@ -72,69 +110,103 @@ func (s *subscriber) verify(tr *truth, allowed map[string]bool) (v verdict) {
 			v.note("checkpoint %d/%d: nothing begins or ends there", p[0], p[1])
 		}
 	}
-	wants := map[uint8]bool{}
-	for _, i := range s.streams {
-		wants[uint8(i)] = true
-	}
-	for n, from := range s.turns {
-		if n > 0 {
-			v.resets++
-			if _, ok := tr.hidden(from); !ok && !allowed[from.reason] {
-				v.unexpected++
-				v.note("reset %s", from.message)
-			}
-		}
-		got := s.records[from.records:]
-		end := at{file: math.MaxUint32}
-		if n+1 < len(s.turns) {
-			next := s.turns[n+1]
-			got, end = s.records[from.records:next.records], next.from.at
-			if len(got) > 0 {
-				end = got[len(got)-1].at // what lies between is what the reset speaks of
-				end.row++
-			}
-			if group, ok := tr.hidden(next); ok {
-				end = group // what was before it has to have come
-			}
-		}
-		s.span(&v, tr, wants, from.from, end, got)
-	}
-	return v
 }
 
-// hidden is the group that a reset speaks of, where that changed what the binlog
-// lacks by the server's own doing.
-func (tr *truth) hidden(t turn) (group at, ok bool) {
+// about is the group that a reset speaks of.
+func (t turn) about() group {
 	var why struct{ LastEventID string }
-	if json.Unmarshal([]byte(t.message), &why) != nil || t.reason != "schema" {
-		return group, false
+	if json.Unmarshal([]byte(t.message), &why) == nil {
+		if g, err := readID(why.LastEventID); err == nil {
+			return g.group()
+		}
 	}
-	g, err := readID(why.LastEventID)
-	return at{file: g.file, pos: g.pos}, err == nil && tr.orphans[[2]uint32{g.file, g.pos}]
+	return t.from.group()
 }
 
-// span compares the facts behind a checkpoint, before end, with what came.
-func (s *subscriber) span(v *verdict, tr *truth, wants map[uint8]bool, from id, end at, got []record) {
-	i := sort.Search(len(tr.facts), func(i int) bool { return tr.facts[i].at.compare(at{file: from.file, pos: from.pos}) >= 0 })
-	k := 0
-	for ; i < len(tr.facts) && tr.facts[i].at.compare(end) < 0; i++ {
+// stretch compares what came between the turns from and to, of which only the
+// first and the last break the sequence.
+func (s *subscriber) stretch(v *verdict, tr *truth, from, to int, told map[group]bool) {
+	got, end := s.records[s.turns[from].records:], at{file: math.MaxUint32}
+	if to < len(s.turns) {
+		got, end = s.records[s.turns[from].records:s.turns[to].records], s.turns[to].from.at
+		if len(got) > 0 {
+			end = got[len(got)-1].at // what lies between is what the reset speaks of
+			end.row++
+		}
+	}
+	s.span(v, tr, s.turns[from].from, end, got, told)
+	for _, l := range tr.losses {
+		begun := at{file: l.at[0], pos: l.at[1]}
+		if s.wants(l.table) && begun.compare(s.turns[from].from.at) >= 0 && begun.compare(end) < 0 && !told[l.at] {
+			v.missed++
+			v.note("no reset for %s at %d/%d", l.text, l.at[0], l.at[1])
+		}
+	}
+}
+
+func (s *subscriber) wants(table int) bool { return slices.Contains(s.streams, table) }
+
+// excused: the group gave reason for a reset to one of the subscription's streams.
+func (s *subscriber) excused(tr *truth, t turn, about group) bool {
+	return slices.ContainsFunc(s.streams, func(i int) bool { return s.reason(tr, t, about, i) })
+}
+
+// reason: the group has something of the table that had to become a reset, or could.
+func (s *subscriber) reason(tr *truth, t turn, about group, table int) bool {
+	if tr.orphans[about] {
+		return true // it changed what the binlog lacks, by the server's own doing
+	}
+	if slices.ContainsFunc(tr.losses, func(l loss) bool { return l.at == about && l.table == table }) {
+		return true
+	}
+	i := tr.firstOf(at{file: about[0], pos: about[1]})
+	for ; i < len(tr.facts) && tr.facts[i].at.group() == about; i++ {
 		f := &tr.facts[i]
-		if !wants[f.table] {
+		if int(f.table) != table {
 			continue
 		}
-		want := s.expected(f)
+		if _, judged := s.expected(f); !judged || tr.outdated(table, about, t.when) {
+			return true
+		}
+	}
+	return tr.tables[table].copyOnly && tr.outdated(table, about, t.when)
+}
+
+// outdated: without full metadata, what a table was before an ALTER can't be known after it.
+func (tr *truth) outdated(table int, about group, when time.Time) bool {
+	return slices.ContainsFunc(tr.alters[table], func(a alteration) bool { return a.at.compare(about) > 0 && !a.when.After(when) })
+}
+
+// firstOf is the first fact at that place or after it.
+func (tr *truth) firstOf(from at) int {
+	return sort.Search(len(tr.facts), func(i int) bool { return tr.facts[i].at.compare(from) >= 0 })
+}
+
+// span compares the facts after a checkpoint, before end, with what came.
+func (s *subscriber) span(v *verdict, tr *truth, from id, end at, got []record, told map[group]bool) {
+	k := 0
+	for i := tr.firstOf(at{file: from.file, pos: from.pos}); i < len(tr.facts) && tr.facts[i].at.compare(end) < 0; i++ {
+		f := &tr.facts[i]
+		if !s.wants(int(f.table)) {
+			continue
+		}
+		want, judged := s.expected(f)
+		if !judged && !told[f.at.group()] {
+			v.missed++
+			v.note("no reset for %s, which can't be judged for %q", tr.describe(f), s.binds[int(f.table)])
+		}
 		if want == 0 {
 			continue
 		}
-		if k < len(got) && fits(f, got[k]) {
+		if k < len(got) && fits(f, got[k]) && got[k].table == int(f.table) {
 			if got[k].hash != want {
 				v.wrong++
-				v.note("%v of %s: not what the binlog says, which is %s", got[k].at, tables[f.table].name, f)
+				v.note("%v of %s: not what the binlog says, which is %s", got[k].at, s.tables[f.table].full(), tr.describe(f))
 			}
 			k++
 			continue
 		}
-		if k < len(got) && !tr.groups[[2]uint32{got[k].at.file, got[k].at.pos}] {
+		if k < len(got) && !tr.groups[got[k].at.group()] {
 			v.wrong++
 			v.note("%v: no group begins there", got[k].at)
 			k++
@@ -147,17 +219,28 @@ func (s *subscriber) span(v *verdict, tr *truth, wants map[uint8]bool, from id, 
 			i--
 			continue
 		}
+		if told[f.at.group()] && s.toldOf(tr, f) {
+			continue
+		}
 		v.lost++
-		v.note("lost %s; next came %v", f, peek(got, k))
+		v.note("lost %s; next came %v", tr.describe(f), peek(got, k))
 	}
 	for ; k < len(got); k++ {
 		s.surplus(v, got, k)
 	}
 }
 
-// String is for people.
-func (f *fact) String() string {
-	return fmt.Sprintf("%s of %s at %v (event up to %d, g from %d to %d)", opNames[f.op], tables[f.table].name, f.at, f.lastEvent, f.gOld, f.gNew)
+// toldOf: a reset told the subscriber that this stream has lost something in the
+// fact's group.
+func (s *subscriber) toldOf(tr *truth, f *fact) bool {
+	return slices.ContainsFunc(s.turns, func(t turn) bool {
+		return t.reason == "schema" && t.about() == f.at.group() && s.reason(tr, t, f.at.group(), int(f.table))
+	})
+}
+
+// describe is for people.
+func (tr *truth) describe(f *fact) string {
+	return fmt.Sprintf("%s of %s at %v (event up to %d; where: %v, then %v)", opNames[f.op], tr.tables[f.table].full(), f.at, f.lastEvent, f.old, f.now)
 }
 
 func peek(got []record, k int) string {
@@ -187,7 +270,7 @@ func (s *subscriber) surplus(v *verdict, got []record, k int) {
 			return
 		}
 		v.reordered++
-		v.note("%v came behind %v", got[k].at, got[k-1].at)
+		v.note("%v came after %v", got[k].at, got[k-1].at)
 		return
 	}
 	v.repeated++
