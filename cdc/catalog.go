@@ -219,7 +219,7 @@ func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) 
 	r, err := conn.Execute(`SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES
 		WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') AND @@global.binlog_row_metadata <> 'FULL'`)
 	if err != nil {
-		return fmt.Errorf("list the tables: %w", explain(unwrapTrace(err)))
+		return fmt.Errorf("list the tables: %w", explain(err))
 	}
 	defer r.Close()
 	for i := range r.RowNumber() {

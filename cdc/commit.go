@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -15,8 +14,7 @@ func (r *reader) rows(ctx context.Context, e *event) error {
 	if len(e.body) < 8 {
 		return fmt.Errorf("%w: rows event of %d bytes that ends at %s/%d", ErrCorrupt, len(e.body), r.file, r.end)
 	}
-	id := uint64(binary.LittleEndian.Uint32(e.body)) | uint64(binary.LittleEndian.Uint16(e.body[4:]))<<32
-	if m := r.maps[id]; m != nil {
+	if m := r.maps[tableID(e.body)]; m != nil {
 		if r.direct != nil {
 			if err := r.deliver(ctx, heldRows{typ: byte(e.typ), table: m, event: r.group.events}, e.body, r.direct); err != nil {
 				return err
@@ -145,7 +143,7 @@ func (r *reader) finish(ctx context.Context, e *event) error {
 	g := &r.group
 	// Events of this group only: a GTID event that ends it belongs to the next.
 	next := r.place
-	if beginsGroup(e.typ) {
+	if e.beginsGroup() {
 		next.end -= uint64(e.size)
 	}
 	cp, ok := next.checkpoint()

@@ -53,7 +53,7 @@ func (s *Source) lockedDefinition(c *client.Conn, name ddl.Name) (d definition, 
 	} {
 		r, err := c.Execute(q)
 		if err != nil {
-			return d, openError(unwrapTrace(err))
+			return d, openError(plainError(err))
 		}
 		r.Close()
 	}

@@ -30,19 +30,6 @@ const (
 	maxEvent   = 1<<30 + 1<<20 // max_allowed_packet ends at 1 GiB
 )
 
-// event is one binlog event. body lies between the header and the checksum. It is
-// valid until the next event is read, and for good if it is larger than keepBuffer.
-type event struct {
-	typ    replication.EventType
-	time   uint32 // seconds since 1970
-	size   uint32 // header, body and checksum
-	logPos uint32 // offset of the next event, modulo 4 GiB; 0 where the server does not say
-	flags  uint16
-	body   []byte
-}
-
-func (e *event) artificial() bool { return e.flags&replication.LOG_EVENT_ARTIFICIAL_F != 0 }
-
 // dump is one COM_BINLOG_DUMP connection. go-mysql connects and authenticates;
 // the events are read here rather than by its BinlogSyncer, which asks the
 // server to leave the checksums away, allocates for each event, and dials the
@@ -66,7 +53,7 @@ func openDump(ctx context.Context, c *client.Conn, flavor Flavor, id uint32, uui
 	d.stop = context.AfterFunc(ctx, func() { d.raw.Close() })
 	if err := d.request(flavor, id, uuid, file, pos); err != nil {
 		d.close()
-		return nil, fmt.Errorf("ask for the binlog from %s/%d: %w", file, pos, explain(unwrapTrace(err)))
+		return nil, fmt.Errorf("ask for the binlog from %s/%d: %w", file, pos, explain(err))
 	}
 	d.r = bufio.NewReaderSize(patient{d}, readBuffer)
 	return d, nil
@@ -169,7 +156,7 @@ func (d *dump) next(e *event) error {
 		return d.parse(p[1:], e)
 	case mysql.ERR_HEADER:
 		d.over = true
-		return unwrapTrace(d.conn.HandleErrorPacket(p))
+		return plainError(d.conn.HandleErrorPacket(p))
 	case mysql.EOF_HEADER:
 		d.over = true
 		return io.EOF // the server's end of the dump: it shuts down
@@ -277,18 +264,6 @@ func (d *dump) parse(p []byte, e *event) error {
 	default:
 		e.body = p[headerSize:]
 	}
-	return nil
-}
-
-func parseHeader(p []byte, e *event) error {
-	if len(p) < headerSize {
-		return fmt.Errorf("%w: %d bytes are too few for an event", ErrCorrupt, len(p))
-	}
-	e.time = binary.LittleEndian.Uint32(p)
-	e.typ = replication.EventType(p[4])
-	e.size = binary.LittleEndian.Uint32(p[9:])
-	e.logPos = binary.LittleEndian.Uint32(p[13:])
-	e.flags = binary.LittleEndian.Uint16(p[17:])
 	return nil
 }
 

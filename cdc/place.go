@@ -10,7 +10,7 @@ import (
 type place struct {
 	file    string
 	lineage uint32
-	end     uint64 // offset behind the last event; 64 bits, where events carry 32
+	end     uint64 // offset after the last event; 64 bits, where events carry 32
 	known   bool   // lineage is of file
 	next    string
 }
@@ -37,10 +37,9 @@ func (p *place) follow(e *event) (rotated bool, err error) {
 			p.end = uint64(e.logPos)
 		}
 		return rotated, nil
-	case replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2:
-		return false, nil // says where the server is, not where we are
 	}
 	switch {
+	case e.class().kind == heartbeat: // says where the server is, not where we are
 	case e.artificial():
 	case e.logPos != 0:
 		n := p.end&^maxOffset | uint64(e.logPos)
@@ -63,46 +62,12 @@ func (p *place) begin(e *event) (Position, error) {
 	return Checkpoint(p.file, uint32(at), p.lineage)
 }
 
-// checkpoint is the position behind the last event; ok is false where no dump
-// can start there: behind 4 GiB.
+// checkpoint is the position after the last event; ok is false where no dump
+// can start there: past 4 GiB.
 func (p *place) checkpoint() (_ Position, ok bool) {
 	if p.end > maxOffset {
 		return Position{}, false
 	}
 	cp, err := Checkpoint(p.file, uint32(p.end), p.lineage)
 	return cp, err == nil
-}
-
-// beginsGroup: MySQL writes a GTID or anonymous GTID event first, MariaDB its own.
-func beginsGroup(t replication.EventType) bool {
-	switch t {
-	case replication.GTID_EVENT, replication.ANONYMOUS_GTID_EVENT, replication.GTID_TAGGED_LOG_EVENT, replication.MARIADB_GTID_EVENT:
-		return true
-	}
-	return false
-}
-
-// insideGroup: events that no dump from a group's start begins with.
-func insideGroup(t replication.EventType) bool {
-	switch t {
-	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT, replication.XID_EVENT,
-		replication.TABLE_MAP_EVENT, replication.XA_PREPARE_LOG_EVENT, replication.TRANSACTION_PAYLOAD_EVENT,
-		replication.ROWS_QUERY_EVENT, replication.MARIADB_ANNOTATE_ROWS_EVENT,
-		replication.INTVAR_EVENT, replication.RAND_EVENT, replication.USER_VAR_EVENT,
-		replication.BEGIN_LOAD_QUERY_EVENT, replication.EXECUTE_LOAD_QUERY_EVENT, replication.APPEND_BLOCK_EVENT:
-		return true
-	}
-	return rowsEventType(t)
-}
-
-func rowsEventType(t replication.EventType) bool {
-	switch t {
-	case replication.WRITE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv1,
-		replication.WRITE_ROWS_EVENTv2, replication.UPDATE_ROWS_EVENTv2, replication.DELETE_ROWS_EVENTv2,
-		replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1,
-		replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1, replication.PARTIAL_UPDATE_ROWS_EVENT,
-		mariaWriteCompressed2, mariaUpdateCompressed2, mariaDeleteCompressed2:
-		return true
-	}
-	return false
 }

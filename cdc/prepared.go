@@ -77,7 +77,7 @@ func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[
 	var unpack payload
 	mark := func(m xaMark) { list = append(list, found[xaMark]{g.start, m}) }
 	look := func(e *event) error {
-		if rowsEventType(e.typ) {
+		if e.class().kind == rowsOfTable {
 			g.events++
 			return nil
 		}
@@ -105,7 +105,7 @@ func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[
 		return nil
 	}
 	reached, err = s.scan(ctx, from, to, func(start Position, e *event) error {
-		if beginsGroup(e.typ) {
+		if e.beginsGroup() {
 			g.reset()
 			g.start = start
 		}

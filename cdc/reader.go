@@ -90,14 +90,14 @@ func (r *reader) restart(flavor Flavor) {
 
 // event takes the next event of the dump.
 func (r *reader) event(ctx context.Context, e *event) error {
-	if r.first && insideGroup(e.typ) {
+	if r.first && e.class().inside {
 		return fmt.Errorf("%w: %v at %s/%d is in the middle of a transaction", ErrInvalid, e.typ, r.file, r.end)
 	}
 	rotated, err := r.follow(e)
 	if err != nil {
 		return err
 	}
-	if beginsGroup(e.typ) || rotated {
+	if e.beginsGroup() || rotated {
 		r.first = false
 	}
 	if rotated {
@@ -111,7 +111,7 @@ func (r *reader) event(ctx context.Context, e *event) error {
 // settle moves the checkpoint over what belongs to no group: the head and the
 // end of files, and what servers note between groups.
 func (r *reader) settle(e *event) error {
-	if r.group.open || r.direct != nil || !r.known || e.artificial() || e.time == 0 || isHeartbeat(e.typ) {
+	if r.group.open || r.direct != nil || !r.known || e.artificial() || e.time == 0 || e.class().kind == heartbeat {
 		return nil
 	}
 	cp, ok := r.checkpoint()
@@ -131,35 +131,28 @@ func (r *reader) newFile() {
 	}
 }
 
-// dispatch has a case for every event type there is; what it does not know and
-// may not ignore is told to everybody.
+// dispatch takes an event by what it is; one that is not known and may not be ignored
+// is a loss to everybody.
 func (r *reader) dispatch(ctx context.Context, e *event) error {
-	switch e.typ {
-	case replication.GTID_EVENT, replication.ANONYMOUS_GTID_EVENT, replication.GTID_TAGGED_LOG_EVENT, replication.MARIADB_GTID_EVENT:
+	switch e.class().kind {
+	case beginsGroup:
 		return r.begin(ctx, e)
-	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT, replication.EXECUTE_LOAD_QUERY_EVENT:
+	case statement:
 		return r.query(ctx, e)
-	case replication.TABLE_MAP_EVENT:
+	case mapsTable:
 		return r.tableMap(e)
-	case replication.XID_EVENT:
-		return r.commit(ctx, e)
-	case replication.XA_PREPARE_LOG_EVENT:
-		return r.prepare(ctx, e)
-	case replication.TRANSACTION_PAYLOAD_EVENT:
-		return r.payload.each(e, func(inner *event) error { return r.dispatch(ctx, inner) })
-	case replication.FORMAT_DESCRIPTION_EVENT, replication.ROTATE_EVENT, replication.STOP_EVENT,
-		replication.PREVIOUS_GTIDS_EVENT, replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2,
-		replication.MARIADB_GTID_LIST_EVENT, replication.MARIADB_BINLOG_CHECKPOINT_EVENT, replication.MARIADB_START_ENCRYPTION_EVENT,
-		replication.TRANSACTION_CONTEXT_EVENT, replication.VIEW_CHANGE_EVENT,
-		replication.ROWS_QUERY_EVENT, replication.MARIADB_ANNOTATE_ROWS_EVENT, replication.IGNORABLE_EVENT,
-		replication.INTVAR_EVENT, replication.RAND_EVENT, replication.USER_VAR_EVENT,
-		replication.BEGIN_LOAD_QUERY_EVENT, replication.APPEND_BLOCK_EVENT, replication.DELETE_FILE_EVENT:
-		return nil // they hold no rows; the statements that use the last six are seen as such
-	case replication.INCIDENT_EVENT:
-		return r.tellAll(ctx, e, "the server noted an incident: events may be missing from its binlog")
-	}
-	if rowsEventType(e.typ) {
+	case rowsOfTable:
 		return r.rows(ctx, e)
+	case commits:
+		return r.commit(ctx, e)
+	case prepares:
+		return r.prepare(ctx, e)
+	case unpacks:
+		return r.payload.each(e, func(inner *event) error { return r.dispatch(ctx, inner) })
+	case noRows, heartbeat:
+		return nil
+	case incident:
+		return r.tellAll(ctx, e, "the server noted an incident: events may be missing from its binlog")
 	}
 	if e.flags&replication.LOG_EVENT_IGNORABLE_F != 0 {
 		return nil

@@ -6,14 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/go-mysql-org/go-mysql/replication"
 )
-
-func isHeartbeat(t replication.EventType) bool {
-	return t == replication.HEARTBEAT_EVENT || t == replication.HEARTBEAT_LOG_EVENT_V2
-}
 
 // refusal tells apart what servers put under error 1236, by their texts: those
 // of MySQL 8.0 to 9.7 and MariaDB 10.6 to 11, which differ in words and in case.
@@ -110,76 +104,4 @@ func (s *Source) missing(ctx context.Context, asked Position) error {
 		return fmt.Errorf("%w: %s", ErrAhead, holds)
 	}
 	return fmt.Errorf("%w: %s", ErrPurged, holds)
-}
-
-// lineage reads when a file was begun.
-func (s *Source) lineage(ctx context.Context, at Position) (uint32, error) {
-	p, err := s.placeOf(ctx, at)
-	return p.lineage, err
-}
-
-// placeOf opens a dump at a checkpoint just to see its format description.
-func (s *Source) placeOf(ctx context.Context, at Position) (place, error) {
-	p := place{file: at.file, end: uint64(at.pos)}
-	err := s.each(ctx, at, func(e *event) (bool, error) {
-		if _, err := p.follow(e); err != nil {
-			return true, err
-		}
-		return p.known, nil
-	})
-	return p, err
-}
-
-// Now is the checkpoint at the server's current end.
-func (s *Source) Now(ctx context.Context) (Position, error) {
-	c, err := s.Connect(ctx)
-	if err != nil {
-		return Position{}, err
-	}
-	defer quit(c)
-	st := s.Status() // first: the reading goes on while we ask
-	at, err := endOf(c)
-	if err != nil {
-		return Position{}, err
-	}
-	// The file that the live reading is in has been identified already. (One that
-	// was begun anew under its name since ends before that reading, or breaks it.)
-	if st.Connected && st.Position.file == at.file && st.Position.checked && st.Position.pos <= at.pos {
-		return Checkpoint(at.file, at.pos, st.Position.lineage)
-	}
-	p, err := s.placeOf(ctx, at)
-	if err != nil {
-		return Position{}, err
-	}
-	return Checkpoint(at.file, at.pos, p.lineage)
-}
-
-// each reads the events of a dump of its own from a checkpoint until f says that it is done.
-func (s *Source) each(ctx context.Context, from Position, f func(*event) (done bool, err error)) error {
-	c, err := s.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	return s.eachOn(ctx, c, from, f)
-}
-
-func (s *Source) eachOn(ctx context.Context, c *client.Conn, from Position, f func(*event) (bool, error)) error {
-	d, err := s.dump(ctx, c, s.identify(c), from, false)
-	if err != nil {
-		return err
-	}
-	defer s.end(d)
-	var e event
-	for seen := false; ; seen = true {
-		if err := d.next(&e); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return s.judge(ctx, d, err, from, seen)
-		}
-		s.status.update(func(st *Status) { st.BytesRead += uint64(e.size) })
-		if done, err := f(&e); done || err != nil {
-			return err
-		}
-	}
 }

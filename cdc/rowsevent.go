@@ -9,43 +9,26 @@ import (
 	"rowcast/cdc/row"
 )
 
-// Rows event types that go-mysql has no names for. MariaDB numbers them so for
-// row format 2, which it reserves but does not write.
-const (
-	mariaWriteCompressed2  = 169
-	mariaUpdateCompressed2 = 170
-	mariaDeleteCompressed2 = 171
-)
-
 // rowsEvent is a rows event being read. It and the images that next fills are
 // views of the event's bytes.
 type rowsEvent struct {
-	op    Op
-	id    uint64
-	flags uint16
-
+	eventClass
 	columns       int
 	first, second row.Present // of the before (or only) and the after image
-	partial       bool
-	compressed    bool
-
-	table *Table
-	rows  []byte // what is left to read
-	spare Image  // a before image that the caller did not ask for
+	table         *Table
+	rows          []byte // what is left to read
 }
 
 // parseRows reads the head of a rows event: body is the event without its header
 // and checksum. Rows come after bind.
 func parseRows(eventType byte, body []byte) (rowsEvent, error) {
-	r := rowsEvent{}
-	version2, err := r.classify(replication.EventType(eventType))
-	if err != nil {
-		return r, err
+	r := rowsEvent{eventClass: classes[eventType]}
+	if r.kind != rowsOfTable {
+		return r, fmt.Errorf("%w: %s (%d) is not a rows event that rowcast knows", ErrValue, replication.EventType(eventType), eventType)
 	}
 	c := wire.Cursor{B: body}
-	r.id = c.Uint(6)
-	r.flags = uint16(c.Uint(2))
-	if version2 {
+	c.Skip(6 + 2) // table id, flags
+	if r.version2 {
 		c.Skip(int(c.Uint(2)) - 2) // partition ids and the like
 	}
 	columns := c.Lenenc()
@@ -68,37 +51,14 @@ func parseRows(eventType byte, body []byte) (rowsEvent, error) {
 	return r, nil
 }
 
-// classify sorts the event types out; anything but rows is a corrupt event here.
-func (r *rowsEvent) classify(typ replication.EventType) (version2 bool, err error) {
-	switch typ {
-	case replication.WRITE_ROWS_EVENTv1, replication.WRITE_ROWS_EVENTv2, replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, mariaWriteCompressed2:
-		r.op = Insert
-	case replication.UPDATE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv2, replication.PARTIAL_UPDATE_ROWS_EVENT,
-		replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1, mariaUpdateCompressed2:
-		r.op = Update
-	case replication.DELETE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv2, replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1, mariaDeleteCompressed2:
-		r.op = Delete
-	default:
-		return false, fmt.Errorf("%w: %s (%d) is no rows event that rowcast knows", ErrValue, typ, byte(typ))
-	}
-	switch typ {
-	case replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1:
-		r.compressed = true
-	case mariaWriteCompressed2, mariaUpdateCompressed2, mariaDeleteCompressed2:
-		r.compressed, version2 = true, true
-	case replication.WRITE_ROWS_EVENTv2, replication.UPDATE_ROWS_EVENTv2, replication.DELETE_ROWS_EVENTv2:
-		version2 = true
-	case replication.PARTIAL_UPDATE_ROWS_EVENT:
-		r.partial, version2 = true, true
-	}
-	return version2, nil
+// tableID is the number by which a rows event refers to its table map.
+func tableID(body []byte) uint64 {
+	c := wire.Cursor{B: body}
+	return c.Uint(6)
 }
 
-// tableID is the number by which the event refers to its table map.
-func (r *rowsEvent) tableID() uint64 { return r.id }
-
 // bind says whose rows these are. z may be nil; it keeps the buffers into which
-// MariaDB's compressed events are unfolded, and belongs to one event at a time.
+// MariaDB's compressed events are decompressed, and belongs to one event at a time.
 func (r *rowsEvent) bind(t *Table, z *inflater) error {
 	if len(t.Columns) != r.columns {
 		return fmt.Errorf("%w: rows of %d columns for %s, which has %d", ErrCorrupt, r.columns, t, len(t.Columns))
@@ -122,29 +82,20 @@ func (r *rowsEvent) bind(t *Table, z *inflater) error {
 }
 
 // next reads one change into the images, which are overwritten. An insert fills
-// after, a delete before, an update both; either may be nil. ok is false behind
-// the last row. The images refer to the event's bytes.
+// after, a delete before, an update both; the one that is not filled may be nil. ok is false after the last row. The images refer to the
+// event's bytes.
 func (r *rowsEvent) next(before, after *Image) (ok bool, err error) {
 	if len(r.rows) == 0 {
 		return false, nil
 	}
-	if before == nil && r.op != Insert {
-		before = &r.spare
-	}
 	switch r.op {
 	case Insert:
-		if after == nil {
-			after = &r.spare
-		}
 		r.rows, err = after.Read(r.table, &r.first, r.rows)
 	case Delete:
 		r.rows, err = before.Read(r.table, &r.first, r.rows)
 	case Update:
 		if r.rows, err = before.Read(r.table, &r.first, r.rows); err != nil {
 			break
-		}
-		if after == nil {
-			after = &Image{}
 		}
 		if r.partial {
 			r.rows, err = after.ReadPartial(r.table, &r.second, r.rows, before)

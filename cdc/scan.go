@@ -181,7 +181,7 @@ func (s *Source) scan(ctx context.Context, from, to Position, f func(start Posit
 		if passed() && p.file != to.file {
 			return true, nil // the file that to is in is gone, or was passed
 		}
-		if beginsGroup(e.typ) {
+		if e.beginsGroup() {
 			if start, err = p.begin(e); err != nil {
 				return true, err
 			}

@@ -41,3 +41,55 @@ func (st *status) get() Status {
 	defer st.mu.Unlock()
 	return st.s
 }
+
+// lag is what the server held when the reading connected.
+type lag struct {
+	target Position
+	files  []binlogFile
+	caught bool          // the target was reached
+	clock  time.Duration // how much its clock is ahead of ours
+}
+
+// progress keeps the status. Once an event, so it is kept cheap.
+func (s *Source) progress(r *reader, e *event, behind *lag) {
+	if !behind.caught {
+		behind.caught = r.cur.Compare(behind.target) >= 0
+	}
+	now := time.Now()
+	s.status.mu.Lock()
+	defer s.status.mu.Unlock()
+	st := &s.status.s
+	st.BytesRead += uint64(e.size)
+	st.Position = r.cur
+	if r.committed != st.EventTime {
+		st.EventTime = r.committed
+		st.Lag = max(now.Add(behind.clock).Sub(r.committed), 0)
+	}
+	if e.class().kind == heartbeat { // the server has nothing more to send
+		st.Lag = 0
+	}
+	st.CaughtUp = behind.caught && st.Lag <= lagLimit
+	if st.LagBytes = 0; !behind.caught {
+		st.LagBytes = between(behind.files, r.cur, behind.target)
+	}
+}
+
+// between is how many bytes of binlog lie between two places of the files.
+func between(files []binlogFile, from, to Position) (n uint64) {
+	inside := false
+	for _, f := range files {
+		if f.name == from.file {
+			inside, n = true, n-uint64(from.pos)
+		}
+		if f.name == to.file {
+			if n += uint64(to.pos); !inside || from.Compare(to) >= 0 {
+				return 0
+			}
+			return n
+		}
+		if inside {
+			n += f.size
+		}
+	}
+	return 0
+}

@@ -44,7 +44,7 @@ func (s *Source) Tables(ctx context.Context, names ...string) (*Tables, error) {
 func tablesOf(c *client.Conn, flavor Flavor, names []string) (*Tables, error) {
 	rows, err := textRows(c, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'")
 	if err != nil {
-		return nil, fmt.Errorf("ask for binlog_row_image: %w", explain(unwrapTrace(err)))
+		return nil, fmt.Errorf("ask for binlog_row_image: %w", explain(err))
 	}
 	found := &Tables{}
 	if len(rows) > 0 {
@@ -85,7 +85,7 @@ func matchOf(c *client.Conn, flavor Flavor, name string) (m TableMatch, err erro
 func (m *TableMatch) lookAround(c *client.Conn, schema, table string) error {
 	r, err := c.Execute("SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?", schema)
 	if err != nil {
-		return fmt.Errorf("list the tables of %s: %w", schema, explain(unwrapTrace(err)))
+		return fmt.Errorf("list the tables of %s: %w", schema, explain(err))
 	}
 	defer r.Close()
 	for i := range r.RowNumber() {
@@ -101,7 +101,7 @@ func (m *TableMatch) lookAround(c *client.Conn, schema, table string) error {
 	}
 	rows, err := textRows(c, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")
 	if err != nil {
-		return fmt.Errorf("list the databases: %w", explain(unwrapTrace(err)))
+		return fmt.Errorf("list the databases: %w", explain(err))
 	}
 	for _, row := range rows {
 		m.Schemas = append(m.Schemas, row[0])

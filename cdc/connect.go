@@ -6,14 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
-	"github.com/go-mysql-org/go-mysql/mysql"
 )
 
 const (
@@ -87,23 +85,9 @@ func (s *Source) dial(life context.Context, conf *tls.Config) (*client.Conn, err
 		err = errNoTLS
 	}
 	if err != nil {
-		return nil, unwrapTrace(err)
+		return nil, plainError(err)
 	}
 	return c, nil
-}
-
-// unwrapTrace takes off go-mysql's layers, whose texts name its functions
-// rather than what the operator can do.
-func unwrapTrace(err error) error {
-	var my *mysql.MyError
-	if errors.As(err, &my) {
-		return my
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op
-	}
-	return err
 }
 
 // tlsConfig makes what [source] tls asks for; nil is no TLS.
@@ -166,136 +150,6 @@ func (s *Source) identify(c *client.Conn) Flavor {
 	}
 	s.status.update(func(st *Status) { st.Flavor, st.Version = flavor, version })
 	return flavor
-}
-
-// endOf asks where the binlog ends now: a checkpoint without lineage, by the
-// server's word.
-func endOf(c *client.Conn) (Position, error) {
-	r, err := c.Execute("SHOW BINARY LOG STATUS") // MySQL 8.2 and later; MariaDB has SHOW BINLOG STATUS
-	var my *mysql.MyError
-	if errors.As(err, &my) && my.Code == mysql.ER_PARSE_ERROR {
-		r, err = c.Execute("SHOW MASTER STATUS")
-	}
-	if err != nil {
-		return Position{}, fmt.Errorf("ask where the binlog ends: %w", explain(unwrapTrace(err)))
-	}
-	defer r.Close()
-	if r.RowNumber() == 0 {
-		return Position{}, fmt.Errorf("%w: binary logging is off; set log_bin in the server's configuration and restart it", ErrNotReplicable)
-	}
-	file, err := r.GetString(0, 0)
-	if err != nil {
-		return Position{}, fmt.Errorf("ask where the binlog ends: %w", err)
-	}
-	n, err := r.GetUint(0, 1)
-	if err != nil {
-		return Position{}, fmt.Errorf("ask where the binlog ends: %w", err)
-	}
-	if n > maxOffset { // behind a group of over 4 GiB; the server turns to a new file next
-		return Position{}, fmt.Errorf("the binlog ends at %s/%d, where no dump can start; FLUSH BINARY LOGS mends it", file, n)
-	}
-	return Checkpoint(strings.Clone(file), uint32(n), 0)
-}
-
-// clockOf is how far the server's clock is ahead of ours: ages of events are by its clock.
-func clockOf(c *client.Conn) (time.Duration, error) {
-	r, err := c.Execute("SELECT UNIX_TIMESTAMP(NOW(6))")
-	if err != nil {
-		return 0, fmt.Errorf("ask for the server's time: %w", explain(unwrapTrace(err)))
-	}
-	defer r.Close()
-	seconds, err := r.GetFloat(0, 0)
-	if err != nil {
-		return 0, fmt.Errorf("ask for the server's time: %w", err)
-	}
-	return time.Duration(seconds*1e9 - float64(time.Now().UnixNano())).Round(time.Millisecond), nil
-}
-
-// foldsNames tells whether the server takes Picks and picks for one table. Statements
-// are then logged as they were typed, and everything else in lower case.
-func foldsNames(c *client.Conn) (bool, error) {
-	r, err := c.Execute("SELECT @@global.lower_case_table_names")
-	if err != nil {
-		return false, fmt.Errorf("ask for lower_case_table_names: %w", explain(unwrapTrace(err)))
-	}
-	defer r.Close()
-	mode, err := r.GetInt(0, 0)
-	if err != nil {
-		return false, fmt.Errorf("ask for lower_case_table_names: %w", err)
-	}
-	return mode != 0, nil
-}
-
-// filesOf lists the binlog files that the server holds, oldest first.
-func filesOf(c *client.Conn) ([]binlogFile, error) {
-	r, err := c.Execute("SHOW BINARY LOGS")
-	if err != nil {
-		return nil, fmt.Errorf("list the binlog files: %w", explain(unwrapTrace(err)))
-	}
-	defer r.Close()
-	var files []binlogFile
-	for i := range r.RowNumber() {
-		name, err := r.GetString(i, 0)
-		if err != nil {
-			return nil, fmt.Errorf("list the binlog files: %w", err)
-		}
-		size, err := r.GetUint(i, 1)
-		if err != nil {
-			return nil, fmt.Errorf("list the binlog files: %w", err)
-		}
-		files = append(files, binlogFile{strings.Clone(name), size})
-	}
-	return files, nil
-}
-
-type binlogFile struct {
-	name string
-	size uint64 // bytes
-}
-
-// between is how many bytes of binlog lie between two places of the files.
-func between(files []binlogFile, from, to Position) (n uint64) {
-	inside := false
-	for _, f := range files {
-		if f.name == from.file {
-			inside, n = true, n-uint64(from.pos)
-		}
-		if f.name == to.file {
-			if n += uint64(to.pos); !inside || from.Compare(to) >= 0 {
-				return 0
-			}
-			return n
-		}
-		if inside {
-			n += f.size
-		}
-	}
-	return 0
-}
-
-// freeServerID picks a server id that no replica uses: a second replica of the
-// same id makes the server end the first one's dump.
-func freeServerID(c *client.Conn) uint32 {
-	taken := map[uint64]bool{}
-	for _, q := range []string{"SHOW REPLICAS", "SHOW SLAVE HOSTS"} {
-		r, err := c.Execute(q)
-		if err != nil {
-			continue // the other spelling, or a privilege that the dump will ask for and name
-		}
-		for i := range r.RowNumber() {
-			if id, err := r.GetUint(i, 0); err == nil {
-				taken[id] = true
-			}
-		}
-		r.Close()
-		break
-	}
-	for {
-		// Small numbers are what people give their own servers.
-		if id := 1<<20 + rand.Uint32N(1<<31); !taken[uint64(id)] {
-			return id
-		}
-	}
 }
 
 // quit ends a connection as the protocol has it: servers log others as aborted.

@@ -3,6 +3,8 @@ package cdc
 import (
 	"context"
 	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
 )
 
 // Second readings: of groups that were too large to hold, and of XA transactions
@@ -29,4 +31,34 @@ func (s *Source) again(ctx context.Context, r *reader, start, as Position, at ti
 		r.group.note(n)
 	}
 	return nil
+}
+
+// each reads the events of a dump of its own from a checkpoint until f says that it is done.
+func (s *Source) each(ctx context.Context, from Position, f func(*event) (done bool, err error)) error {
+	c, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	return s.eachOn(ctx, c, from, f)
+}
+
+func (s *Source) eachOn(ctx context.Context, c *client.Conn, from Position, f func(*event) (bool, error)) error {
+	d, err := s.dump(ctx, c, s.identify(c), from, false)
+	if err != nil {
+		return err
+	}
+	defer s.end(d)
+	var e event
+	for seen := false; ; seen = true {
+		if err := d.next(&e); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return s.judge(ctx, d, err, from, seen)
+		}
+		s.status.update(func(st *Status) { st.BytesRead += uint64(e.size) })
+		if done, err := f(&e); done || err != nil {
+			return err
+		}
+	}
 }
