@@ -25,21 +25,19 @@ type app struct {
 	log   *slog.Logger
 	drain time.Duration
 
-	src    *cdc.Source
-	set    *filters.Set // the first one; reload swaps later ones in
-	server *stream.Server
-	public net.Listener
-	admin  net.Listener // nil: none
+	src     *cdc.Source
+	set     *filters.Set // the first one; reload swaps later ones in
+	server  *stream.Server
+	handler http.Handler // what public answers with
+	public  net.Listener
+	admin   net.Listener // nil: none
 
 	files   uint64 // that may be open; 0: not known
 	clients int    // that may be connected
-
-	ready func(a *app)                    // called once the binlog is about to be read; may be nil
-	front func(http.Handler) http.Handler // put before the public handler; may be nil
 }
 
 // open does what can fail at once: it judges the config and listens. A port
-// that is taken is told before any wait for the database.
+// that is taken is reported before any wait for the database.
 func (a *app) open() (err error) {
 	if a.set, err = a.conf.compile(); err != nil {
 		return err
@@ -55,6 +53,7 @@ func (a *app) open() (err error) {
 	if a.server, err = stream.NewServer(conf, a.src, renderer.Of(a.set), a.log); err != nil {
 		return fmt.Errorf("%s: %w", a.conf.file, err)
 	}
+	a.handler = a.server.Handler()
 	a.set.OnReshape(a.server.Seal)
 	if a.public, err = listen("[http] listen", string(a.conf.HTTP.Listen)); err != nil {
 		return err
@@ -93,21 +92,14 @@ func (a *app) bound() string {
 // url is where the page is.
 func (a *app) url() string { return browserURL(a.public.Addr().String()) }
 
-// run serves until ctx ends, then drains; or until something can't be mended
-// by waiting, which it returns. What it opened is closed in reverse order.
+// run serves what is open until ctx ends, then drains; or until something fails
+// that waiting can't mend, which it returns.
 func (a *app) run(ctx context.Context) error {
-	if err := a.open(); err != nil {
-		return err
-	}
 	a.fact("rowcast %s", version())
 	a.fact("config %s: %s", a.conf.file, count(len(a.conf.Tables), "stream"))
 	a.fact("at most %d clients, by %s", a.clients, a.bound())
 	failed := make(chan error, 3) // one each for the two listeners and the work; nobody waits to send
-	handler := a.server.Handler()
-	if a.front != nil {
-		handler = a.front(handler)
-	}
-	public := a.serve(a.public, handler, failed)
+	public := a.serve(a.public, a.handler, failed)
 	a.fact("listening on %s", a.url())
 	servers := []*http.Server{public}
 	if a.admin != nil {
@@ -171,9 +163,6 @@ func (a *app) close(ctx context.Context, servers []*http.Server) {
 func (a *app) work(ctx context.Context) error {
 	if err := a.meet(ctx); err != nil {
 		return err
-	}
-	if a.ready != nil {
-		a.ready(a)
 	}
 	return a.server.Run(ctx)
 }

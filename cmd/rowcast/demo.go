@@ -1,17 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"rowcast/internal/demo"
 	"rowcast/internal/throwaway"
 )
 
@@ -43,9 +44,7 @@ func (d *demoCmd) Run(c *console) (err error) {
 	ctx, stop := untilHangup(c.ctx)
 	defer stop()
 	steps := io.Writer(c.stderr)
-	s, err := throwaway.Start(ctx, throwaway.Options{
-		Flavor: d.flavor(), Log: steps, Args: []string{"--binlog-row-metadata=FULL"},
-	})
+	s, err := demo.Start(ctx, throwaway.Options{Flavor: d.flavor(), Log: steps})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C while it started
@@ -57,10 +56,7 @@ func (d *demoCmd) Run(c *console) (err error) {
 			err = closeErr
 		}
 	}()
-	if err := s.Exec(demoSchema...); err != nil {
-		return fmt.Errorf("fill the sample database: %w", err)
-	}
-	file, text := filepath.Join(s.Dir(), "config.toml"), demoConfig(s, d.listen(steps))
+	file, text := filepath.Join(s.Dir(), "config.toml"), s.Config(d.listen(steps))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -69,32 +65,27 @@ func (d *demoCmd) Run(c *console) (err error) {
 		return err
 	}
 	a := &app{conf: conf, facts: io.Discard, log: slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), drain: demoDrain}
-	shown := make(chan error, 1) // so that its end never waits for us
-	started := false
-	a.front = func(next http.Handler) http.Handler { return board(s, next) }
-	a.ready = func(a *app) {
-		started = true
-		go func() {
-			err := d.show(ctx, c.stdout, s, a)
-			if err != nil {
-				stop()
-			}
-			shown <- err
-		}()
+	if err := a.open(); err != nil {
+		return err
 	}
+	a.handler = s.Board(a.handler)
+	shown := make(chan error, 1) // so that its end never waits for us
+	go func() {
+		err := d.show(ctx, c.stdout, s, a)
+		if err != nil {
+			stop()
+		}
+		shown <- err
+	}()
 	err = a.run(ctx)
 	stop()
-	if started {
-		if showErr := <-shown; err == nil {
-			err = showErr
-		}
-	}
+	err = cmp.Or(err, <-shown)
 	fmt.Fprintln(steps, "removing "+s.Dir())
 	return err
 }
 
-// show tells what there is to see, once it can be seen, and picks.
-func (d *demoCmd) show(ctx context.Context, out io.Writer, s *throwaway.Server, a *app) error {
+// show prints what there is to see, once it can be seen, and picks.
+func (d *demoCmd) show(ctx context.Context, out io.Writer, s *demo.Draft, a *app) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !a.src.Status().Connected {
@@ -108,7 +99,7 @@ func (d *demoCmd) show(ctx context.Context, out io.Writer, s *throwaway.Server, 
 	if !d.Auto {
 		return nil
 	}
-	return pickOnAndOn(ctx, s, d.Every)
+	return s.Pick(ctx, d.Every)
 }
 
 // untilHangup ends with ctx, and when the terminal is closed, unless rowcast was
@@ -146,7 +137,7 @@ func (d *demoCmd) listen(steps io.Writer) string {
 	return usual
 }
 
-func (d *demoCmd) banner(out io.Writer, s *throwaway.Server, a *app) {
+func (d *demoCmd) banner(out io.Writer, s *demo.Draft, a *app) {
 	name := "MySQL"
 	if s.Flavor() == throwaway.MariaDB {
 		name = "MariaDB"
@@ -165,33 +156,4 @@ Insert a pick there, or on the board, and see it at once:
 
 Ctrl-C ends it all and removes that folder.
 `, name, s.Version(), s.Dir(), a.url(), a.url(), a.url(), s.ClientCommand(), a.conf.file)
-}
-
-func demoConfig(s *throwaway.Server, listen string) string {
-	return fmt.Sprintf(`
-[source]
-addr = %q
-user = %q
-password = %q
-[http]
-listen = %q
-cors_origins = ["*"]           # so that a page on disk, or of another port, can be tried
-[admin]
-listen = ""
-[stream]
-heartbeat = "5s"
-ping = "ping"
-[[table]]
-name = "draft.picks"
-as = "picks"
-on = ["insert", "update", "delete"]
-[[table]]
-name = "draft.teams"
-as = "teams"
-on = ["insert", "update", "delete"]
-[[table]]
-name = "draft.players"
-as = "players"
-on = ["insert", "update", "delete"]
-`, s.Addr(), s.User(), s.Password(), listen)
 }

@@ -48,11 +48,11 @@ func (e *explainCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	o, err := openOffline(c, conf, []string{e.Stream}, e.Param)
+	o, err := openReading(c, conf, []string{e.Stream}, e.Param)
 	if err != nil {
 		return err
 	}
-	x := &explaining{offline: o, stream: o.sub.Parts[0].Stream, out: c.stdout}
+	x := &explaining{reading: o, stream: o.sub.Parts[0].Stream, out: c.stdout}
 	if x.binding, err = o.set.Bind(x.stream, e.Param); err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (e *explainCmd) Run(c *console) error {
 
 // explaining is a cdc.Handler that looks at changes rather than sending them.
 type explaining struct {
-	*offline
+	*reading
 	stream  int
 	binding *filters.Binding
 	out     io.Writer

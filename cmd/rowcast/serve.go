@@ -35,6 +35,9 @@ func (s *serveCmd) Run(c *console) error {
 	if s.Log == "json" {
 		a.facts = nil // who collects JSON reads every line as such
 	}
+	if err := a.open(); err != nil {
+		return err
+	}
 	return a.run(c.ctx)
 }
 

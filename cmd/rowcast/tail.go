@@ -48,7 +48,7 @@ func (t *tailCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	o, err := openOffline(c, conf, t.Streams, t.Param)
+	o, err := openReading(c, conf, t.Streams, t.Param)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (t *tailCmd) Run(c *console) error {
 // tailing prints what an Encoder makes of a reading.
 type tailing struct {
 	*frame.Encoder
-	o     *offline
+	o     *reading
 	out   *bufio.Writer
 	after cdc.Position // what is not behind it was printed before; zero: nothing was
 	until cdc.Position // zero: never

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"embed"
@@ -11,7 +11,6 @@ import (
 	"path"
 	"strings"
 
-	"rowcast/internal/throwaway"
 	"rowcast/stream"
 )
 
@@ -23,15 +22,15 @@ var boardFiles embed.FS
 
 const maxPick = 4 << 10 // bytes of a request that picks
 
-// board puts the draft board, and what it asks the database, before next.
-func board(s *throwaway.Server, next http.Handler) http.Handler {
+// Board puts the draft board at /board/, with what it asks the database, before next.
+func (d *Draft) Board(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", next)
 	mux.HandleFunc("GET /board/{file}", boardFile)
 	mux.HandleFunc("GET /board/{$}", boardFile)
-	mux.HandleFunc("GET /board/rows/{table}", func(w http.ResponseWriter, r *http.Request) { boardRows(w, r, s) })
-	mux.HandleFunc("POST /board/picks", func(w http.ResponseWriter, r *http.Request) { boardPick(w, r, s) })
-	// Other sites may neither pick nor, by a name of theirs for 127.0.0.1, look.
+	mux.HandleFunc("GET /board/rows/{table}", d.rows)
+	mux.HandleFunc("POST /board/picks", d.pick)
+	// Other sites can neither pick nor, with a name of their own for 127.0.0.1, look.
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/board/") {
@@ -76,27 +75,27 @@ var boardTables = map[string]string{
 	"picks":   "JSON_OBJECT('id', id, 'round', round, 'team', team, 'player', player)",
 }
 
-// boardRows answers with all rows of a table, as they are now.
-func boardRows(w http.ResponseWriter, r *http.Request, s *throwaway.Server) {
+// rows answers with all rows of a table, as they are now.
+func (d *Draft) rows(w http.ResponseWriter, r *http.Request) {
 	columns, ok := boardTables[r.PathValue("table")]
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	rows, err := s.Query(fmt.Sprintf("SELECT %s FROM draft.%s ORDER BY id", columns, r.PathValue("table")))
+	found, err := d.Query(fmt.Sprintf("SELECT %s FROM draft.%s ORDER BY id", columns, r.PathValue("table")))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	list := make([]json.RawMessage, 0, len(rows))
-	for _, row := range rows {
+	list := make([]json.RawMessage, 0, len(found))
+	for _, row := range found {
 		list = append(list, json.RawMessage(row[0]))
 	}
-	boardAnswer(w, list)
+	answer(w, list)
 }
 
-// boardPick inserts a pick by SQL, and answers with the statement.
-func boardPick(w http.ResponseWriter, r *http.Request, s *throwaway.Server) {
+// pick inserts a pick by SQL, and answers with the statement.
+func (d *Draft) pick(w http.ResponseWriter, r *http.Request) {
 	var pick struct {
 		Round        int
 		Team, Player string
@@ -113,7 +112,7 @@ func boardPick(w http.ResponseWriter, r *http.Request, s *throwaway.Server) {
 		return
 	}
 	const sql = "INSERT INTO draft.picks (round, team, player) VALUES (?, ?, ?)"
-	conn, err := s.Conn()
+	conn, err := d.Conn()
 	if err == nil {
 		defer conn.Close()
 		_, err = conn.Execute(sql, pick.Round, pick.Team, pick.Player)
@@ -123,11 +122,11 @@ func boardPick(w http.ResponseWriter, r *http.Request, s *throwaway.Server) {
 		return
 	}
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	boardAnswer(w, map[string]string{"sql": fmt.Sprintf("INSERT INTO picks (round, team, player) VALUES (%d, '%s', '%s')",
+	answer(w, map[string]string{"sql": fmt.Sprintf("INSERT INTO picks (round, team, player) VALUES (%d, '%s', '%s')",
 		pick.Round, quote.Replace(pick.Team), quote.Replace(pick.Player))})
 }
 
-func boardAnswer(w http.ResponseWriter, v any) {
+func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(v) // a browser that has left needs no answer

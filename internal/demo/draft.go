@@ -1,4 +1,6 @@
-package main
+// Package demo is what `rowcast demo` shows: a throwaway server with a sample
+// hockey draft, and a draft board for the browser.
+package demo
 
 import (
 	"context"
@@ -10,23 +12,72 @@ import (
 	"rowcast/internal/throwaway"
 )
 
+// Draft is a server that holds the sample draft.
+type Draft struct{ *throwaway.Server }
+
+// Start starts one; the caller must Close it. ctx bounds the start alone.
+func Start(ctx context.Context, o throwaway.Options) (*Draft, error) {
+	o.Args = append(o.Args, "--binlog-row-metadata=FULL")
+	s, err := throwaway.Start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Exec(schema...); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("fill the sample database: %w", err)
+	}
+	return &Draft{s}, nil
+}
+
+// Config is a config.toml that publishes the draft at listen.
+func (d *Draft) Config(listen string) string {
+	return fmt.Sprintf(configText, d.Addr(), d.User(), d.Password(), listen)
+}
+
+const configText = `
+[source]
+addr = %q
+user = %q
+password = %q
+[http]
+listen = %q
+cors_origins = ["*"]           # so that a page on disk, or of another port, can be tried
+[admin]
+listen = ""
+[stream]
+heartbeat = "5s"
+ping = "ping"
+[[table]]
+name = "draft.picks"
+as = "picks"
+on = ["insert", "update", "delete"]
+[[table]]
+name = "draft.teams"
+as = "teams"
+on = ["insert", "update", "delete"]
+[[table]]
+name = "draft.players"
+as = "players"
+on = ["insert", "update", "delete"]
+`
+
 // The sample database: teams, the players that can be picked, and the picks.
 // The players are made up.
 var (
-	demoTeams = []string{
+	teams = []string{
 		"Oilers", "Canucks", "Flames", "Jets", "Kraken", "Kings", "Sharks", "Wild",
 		"Blackhawks", "Red Wings", "Maple Leafs", "Canadiens", "Bruins", "Rangers", "Penguins", "Senators",
 	}
-	demoFirst = []string{
+	firstNames = []string{
 		"Jori", "Emil", "Matej", "Noah", "Luca", "Anton", "Tomas", "Elias", "Owen", "Kasper", "Ilya", "Ryan",
 	}
-	demoLast = []string{
+	lastNames = []string{
 		"Lahtinen", "Bergström", "Novák", "Tremblay", "Keller", "Sokolov", "Halloran", "Nieminen", "Dvořák", "McKay", "Lindqvist", "Roy",
 	}
-	demoPositions = []string{"C", "LW", "RW", "D", "G"}
+	positions = []string{"C", "LW", "RW", "D", "G"}
 )
 
-var demoSchema = []string{
+var schema = []string{
 	"CREATE DATABASE draft CHARACTER SET utf8mb4",
 	`CREATE TABLE draft.teams (
 		id INT NOT NULL PRIMARY KEY AUTO_INCREMENT,
@@ -51,7 +102,7 @@ var demoSchema = []string{
 
 func insertTeams() string {
 	var rows []string
-	for i, name := range demoTeams {
+	for i, name := range teams {
 		rows = append(rows, fmt.Sprintf("('%s', %d)", name, i+1))
 	}
 	return "INSERT INTO draft.teams (name, seat) VALUES " + strings.Join(rows, ", ")
@@ -59,22 +110,22 @@ func insertTeams() string {
 
 func insertPlayers() string {
 	var rows []string
-	for i, first := range demoFirst {
-		for j, last := range demoLast {
-			n := i*len(demoLast) + j
+	for i, first := range firstNames {
+		for j, last := range lastNames {
+			n := i*len(lastNames) + j
 			rows = append(rows, fmt.Sprintf("('%s %s', '%s', '2008-%02d-%02d', %d.%02d)", first, last,
-				demoPositions[(i+2*j)%len(demoPositions)], n%12+1, n%28+1, (i*j)%2, (n*37)%100))
+				positions[(i+2*j)%len(positions)], n%12+1, n%28+1, (i*j)%2, (n*37)%100))
 		}
 	}
 	return "INSERT INTO draft.players (name, position, born, points_per_game) VALUES " + strings.Join(rows, ", ")
 }
 
-// pickOnAndOn has the teams pick in turn until ctx ends. The table stays small:
-// the oldest picks go.
-func pickOnAndOn(ctx context.Context, s *throwaway.Server, every time.Duration) error {
+// Pick has the teams pick in turn until ctx ends. The table stays small: the
+// oldest picks go.
+func (d *Draft) Pick(ctx context.Context, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	left := rand.Perm(len(demoFirst) * len(demoLast))
+	left := rand.Perm(len(firstNames) * len(lastNames))
 	for n := 3; ; n++ {
 		select {
 		case <-ctx.Done():
@@ -82,9 +133,9 @@ func pickOnAndOn(ctx context.Context, s *throwaway.Server, every time.Duration) 
 		case <-tick.C:
 		}
 		next := left[n%len(left)]
-		err := s.Exec(
-			fmt.Sprintf("INSERT INTO draft.picks (round, team, player) VALUES (%d, '%s', '%s %s')", n/len(demoTeams)%7+1,
-				demoTeams[n%len(demoTeams)], demoFirst[next%len(demoFirst)], demoLast[next/len(demoFirst)]),
+		err := d.Exec(
+			fmt.Sprintf("INSERT INTO draft.picks (round, team, player) VALUES (%d, '%s', '%s %s')", n/len(teams)%7+1,
+				teams[n%len(teams)], firstNames[next%len(firstNames)], lastNames[next/len(firstNames)]),
 			"DELETE FROM draft.picks WHERE id + 100 <= LAST_INSERT_ID()",
 		)
 		if err != nil && ctx.Err() == nil {

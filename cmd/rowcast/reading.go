@@ -13,8 +13,8 @@ import (
 	"rowcast/stream/frame"
 )
 
-// offline is what tail and explain need: streams and a database, no HTTP.
-type offline struct {
+// reading is what tail and explain need: streams and a database, no HTTP.
+type reading struct {
 	*app
 	sub *frame.Subscription
 }
@@ -22,10 +22,10 @@ type offline struct {
 // errDone ends a reading that has seen all that was asked for.
 var errDone = errors.New("done")
 
-// openOffline loads the config, picks streams by name and judges the server.
-func openOffline(c *console, conf *config, names []string, params map[string]string) (*offline, error) {
+// openReading loads the config, picks streams by name and judges the server.
+func openReading(c *console, conf *config, names []string, params map[string]string) (*reading, error) {
 	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	o := &offline{app: &app{conf: conf, facts: io.Discard, log: log}}
+	o := &reading{app: &app{conf: conf, facts: io.Discard, log: log}}
 	var err error
 	if o.set, err = conf.compile(); err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func openOffline(c *console, conf *config, names []string, params map[string]str
 }
 
 // pick subscribes, as a request does.
-func (o *offline) pick(names []string, params map[string]string) error {
+func (o *reading) pick(names []string, params map[string]string) error {
 	var err error
 	o.sub, err = frame.NewCatalog(renderer.Of(o.set), o.log).Subscribe(names, params)
 	if r, ok := errors.AsType[*frame.RequestError](err); ok {
@@ -55,7 +55,7 @@ func (o *offline) pick(names []string, params map[string]string) error {
 }
 
 // wants tells whether a picked stream publishes a table.
-func (o *offline) wants(schema, table []byte) bool {
+func (o *reading) wants(schema, table []byte) bool {
 	if !o.set.Wants(schema, table) {
 		return false
 	}
