@@ -11,6 +11,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"rowcast/cdc/internal/ddl"
+	"rowcast/cdc/internal/schema"
 )
 
 // catalog knows tables as information_schema describes them, for servers that do
@@ -39,7 +40,7 @@ func alters(st *ddl.Statement, at Position) found[alteration] {
 
 // definition is a table as it was at a place in the binlog, before the group there.
 type definition struct {
-	def *TableDef
+	def *schema.Table
 	at  Position
 }
 
@@ -118,7 +119,7 @@ func (rd *tracker) alter(st *ddl.Statement, at Position) {
 }
 
 // define implements server.
-func (rd *tracker) define(ctx context.Context, name ddl.Name, at, read Position) (*TableDef, error) {
+func (rd *tracker) define(ctx context.Context, name ddl.Name, at, read Position) (*schema.Table, error) {
 	rd.pass(read)
 	c := rd.catalog
 	d, ok := c.get(name)
@@ -149,7 +150,7 @@ func (rd *tracker) define(ctx context.Context, name ddl.Name, at, read Position)
 }
 
 // hint implements server.
-func (rd *tracker) hint(ctx context.Context, name ddl.Name, at Position) (*TableDef, error) {
+func (rd *tracker) hint(ctx context.Context, name ddl.Name, at Position) (*schema.Table, error) {
 	c := rd.catalog
 	c.mu.Lock()
 	d, ok := c.hints[name]
@@ -165,7 +166,7 @@ func (rd *tracker) hint(ctx context.Context, name ddl.Name, at Position) (*Table
 	}
 	defer quit(conn)
 	d = definition{at: at}
-	if d.def, err = LoadTableDef(conn, rd.identify(conn), name.Schema, name.Table); errors.Is(err, ErrNoTable) {
+	if d.def, err = schema.Load(conn, name.Schema, name.Table); errors.Is(err, ErrNoTable) {
 		return nil, nil
 	}
 	if err != nil {

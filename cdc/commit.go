@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rowcast/cdc/internal/ddl"
+	"rowcast/cdc/internal/schema"
 )
 
 // rows takes a rows event: it is counted, and held if its table is wanted.
@@ -255,7 +256,7 @@ func (r *reader) define(ctx context.Context, m *mapped, d *direct) (*Table, erro
 	if m.defined != nil || m.err != nil {
 		return m.defined, m.err
 	}
-	var def *TableDef
+	var def *schema.Table
 	if m.tm.needsDef() {
 		var err error
 		if name := (ddl.Name{Schema: m.schema, Table: m.table}); m.tm.placed() {

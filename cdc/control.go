@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rowcast/cdc/internal/ddl"
+	"rowcast/cdc/internal/sqlname"
 )
 
 // query takes what is logged as a statement: transaction control, DDL, and DML of
@@ -57,9 +58,17 @@ func (r *reader) statement(ctx context.Context, e *event, q query) error {
 	return nil // XA END, RELEASE SAVEPOINT
 }
 
-func savepointName(b []byte) string { return string(bytes.Trim(bytes.TrimSpace(b), "`\"")) }
+// savepointName is the name after SAVEPOINT or ROLLBACK TO.
+func savepointName(b []byte) string {
+	b = bytes.TrimSpace(b)
+	if len(b) == 0 || b[0] != '`' && b[0] != '"' {
+		return string(b)
+	}
+	name, _, _ := sqlname.Unquote(b, false)
+	return name
+}
 
-// ddl handles what is no transaction control: DDL, and DML that was logged as a
+// ddl handles everything that is not transaction control: DDL, and DML that was logged as a
 // statement, by a session's own binlog_format.
 func (r *reader) ddl(ctx context.Context, e *event, q query) error {
 	st := q.parse(r.foldNames)

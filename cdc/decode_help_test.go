@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
+	"rowcast/cdc/internal/schema"
 	"rowcast/internal/throwaway"
 )
 
@@ -52,7 +53,7 @@ func isRows(typ byte) bool {
 
 // decodeRows decodes all rows of a schema. define gives the definition for a
 // table map that needs one; nil: none.
-func decodeRows(events []rawEvent, flavor Flavor, schema string, define func(name string) *TableDef) ([]loggedRow, error) {
+func decodeRows(events []rawEvent, flavor Flavor, database string, define func(name string) *schema.Table) ([]loggedRow, error) {
 	tables := map[uint64]*Table{}
 	var rows []loggedRow
 	for _, e := range events {
@@ -63,10 +64,10 @@ func decodeRows(events []rawEvent, flavor Flavor, schema string, define func(nam
 				return rows, err
 			}
 			delete(tables, tm.id)
-			if tm.schema != schema {
+			if tm.schema != database {
 				continue
 			}
-			var def *TableDef
+			var def *schema.Table
 			if tm.needsDef() && define != nil {
 				def = define(tm.name)
 			}
@@ -102,7 +103,7 @@ func decodeRows(events []rawEvent, flavor Flavor, schema string, define func(nam
 }
 
 // logged decodes what the server has logged for a schema, and fails the test if it can't.
-func logged(t testing.TB, s *throwaway.Server, schema string, define func(name string) *TableDef) []loggedRow {
+func logged(t testing.TB, s *throwaway.Server, database string, define func(name string) *schema.Table) []loggedRow {
 	t.Helper()
 	var rows []loggedRow
 	files, err := filepath.Glob(filepath.Join(s.DataDir(), "binlog.0*"))
@@ -110,7 +111,7 @@ func logged(t testing.TB, s *throwaway.Server, schema string, define func(name s
 		t.Fatalf("no binlog: %v", err)
 	}
 	for _, file := range files {
-		more, err := decodeRows(readBinlogFile(t, file), Flavor(s.Flavor()), schema, define)
+		more, err := decodeRows(readBinlogFile(t, file), Flavor(s.Flavor()), database, define)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,14 +121,14 @@ func logged(t testing.TB, s *throwaway.Server, schema string, define func(name s
 }
 
 // definer asks the server for definitions, as the catalog does.
-func definer(t testing.TB, s *throwaway.Server, schema string) func(name string) *TableDef {
+func definer(t testing.TB, s *throwaway.Server, database string) func(name string) *schema.Table {
 	conn, err := s.Conn()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return func(name string) *TableDef {
-		def, err := LoadTableDef(conn, Flavor(s.Flavor()), schema, name)
+	return func(name string) *schema.Table {
+		def, err := schema.Load(conn, database, name)
 		if err != nil {
 			t.Fatal(err)
 		}

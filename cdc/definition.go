@@ -10,6 +10,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"rowcast/cdc/internal/ddl"
+	"rowcast/cdc/internal/schema"
 	"rowcast/cdc/internal/sqlname"
 )
 
@@ -57,7 +58,7 @@ func (s *Source) lockedDefinition(c *client.Conn, name ddl.Name) (d definition, 
 		}
 		r.Close()
 	}
-	if d.def, err = LoadTableDef(c, s.identify(c), name.Schema, name.Table); err != nil {
+	if d.def, err = schema.Load(c, name.Schema, name.Table); err != nil {
 		return d, err
 	}
 	if d.at, err = endOf(c); err != nil {
@@ -70,15 +71,14 @@ func (s *Source) lockedDefinition(c *client.Conn, name ddl.Name) (d definition, 
 // the definition twice, one lock wait apart, and trusts it if both readings agree and
 // no statement that was logged in between names the table.
 func (rd *tracker) optimisticDefinition(ctx context.Context, c *client.Conn, name ddl.Name) (d definition, err error) {
-	flavor := rd.identify(c)
-	first, err := unlockedDefinition(c, flavor, name)
+	first, err := unlockedDefinition(c, name)
 	if err != nil {
 		return d, err
 	}
 	if d, err = rd.lockedDefinition(c, name); !errors.Is(err, errBusy) {
 		return d, err
 	}
-	if d, err = unlockedDefinition(c, flavor, name); err != nil {
+	if d, err = unlockedDefinition(c, name); err != nil {
 		return d, err
 	}
 	between, err := rd.alterations(ctx, first.at, d.at)
@@ -93,11 +93,11 @@ func (rd *tracker) optimisticDefinition(ctx context.Context, c *client.Conn, nam
 
 // unlockedDefinition reads where the binlog ends and then a definition, whatever
 // happens meanwhile.
-func unlockedDefinition(c *client.Conn, flavor Flavor, name ddl.Name) (d definition, err error) {
+func unlockedDefinition(c *client.Conn, name ddl.Name) (d definition, err error) {
 	if d.at, err = endOf(c); err != nil {
 		return d, err
 	}
-	d.def, err = LoadTableDef(c, flavor, name.Schema, name.Table)
+	d.def, err = schema.Load(c, name.Schema, name.Table)
 	return d, err
 }
 

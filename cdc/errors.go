@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
+	"rowcast/cdc/internal/schema"
 	"rowcast/cdc/internal/wire"
 	"rowcast/cdc/row"
 )
@@ -31,14 +32,14 @@ var (
 	ErrCorrupt = wire.ErrCorrupt
 )
 
-// Sentinels of the decoder; the text that wraps them names table, column and type.
+// Why rows can't be decoded; the text that wraps them names table, column and type.
 var (
 	// ErrValue: a value or a column can't be decoded.
 	ErrValue = row.ErrValue
 	// ErrSchema: the event is of an older or newer form of the table than the database has.
 	ErrSchema = errors.New("the table's definition does not fit the event")
 	// ErrNoTable: the database has no such table.
-	ErrNoTable = errors.New("no such table")
+	ErrNoTable = schema.ErrNoTable
 )
 
 // fatal tells whether err ends a reading for good; everything else is tried again.

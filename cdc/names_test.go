@@ -84,7 +84,18 @@ func TestFoldedNames(t *testing.T) {
 		s := throwaway.Test(t, flavor, "--lower-case-table-names=1")
 		draft(t, s)
 		exec(t, s, "CREATE TABLE draft.new_picks LIKE draft.picks")
-		rd := read(t, source(t, s), Position{}, newRecorder())
+		src := source(t, s)
+		names := []string{"draft.Picks", "Draft.*", "draft.picks", "draft.p*"}
+		found, err := src.Tables(t.Context(), names...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{"draft.picks", "draft.*", "", ""} {
+			if m := found.Matches[i]; m.Folded != want || len(m.Defs) > 0 != (want == "") {
+				t.Errorf("%s: %+v", names[i], m)
+			}
+		}
+		rd := read(t, src, Position{}, newRecorder())
 		for _, c := range []struct {
 			sql  []string
 			want string

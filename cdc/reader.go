@@ -10,15 +10,16 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"rowcast/cdc/internal/ddl"
+	"rowcast/cdc/internal/schema"
 )
 
 // server is what a reader asks for beside the events: the Source, or a test's own.
 type server interface {
 	// define finds what a table map leaves out, column names and the like, as they
 	// were at the group at. The reader has passed everything up to read.
-	define(ctx context.Context, table ddl.Name, at, read Position) (*TableDef, error)
+	define(ctx context.Context, table ddl.Name, at, read Position) (*schema.Table, error)
 	// hint is a definition of no particular place, or nil: for what little a full table map leaves out.
-	hint(ctx context.Context, table ddl.Name, at Position) (*TableDef, error)
+	hint(ctx context.Context, table ddl.Name, at Position) (*schema.Table, error)
 	// same is t, or a Table that says the same and is in use already.
 	same(t *Table) *Table
 	// again reads the rows of wanted tables of the group at start, which is known

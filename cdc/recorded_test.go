@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rowcast/cdc/internal/ddl"
+	"rowcast/cdc/internal/schema"
 	"rowcast/internal/throwaway"
 )
 
@@ -23,12 +24,12 @@ var record = flag.Bool("record", false, "write testdata/*.binlog and *.golden an
 // offline is a server for a reader of a recorded binlog: it knows no more than the file.
 type offline struct{}
 
-func (offline) define(context.Context, ddl.Name, Position, Position) (*TableDef, error) {
+func (offline) define(context.Context, ddl.Name, Position, Position) (*schema.Table, error) {
 	return nil, nil
 }
-func (offline) hint(context.Context, ddl.Name, Position) (*TableDef, error) { return nil, nil }
-func (offline) same(t *Table) *Table                                        { return t }
-func (offline) alter(*ddl.Statement, Position)                              {}
+func (offline) hint(context.Context, ddl.Name, Position) (*schema.Table, error) { return nil, nil }
+func (offline) same(t *Table) *Table                                            { return t }
+func (offline) alter(*ddl.Statement, Position)                                  {}
 func (offline) prepared(context.Context, string, Position) (xaState, error) {
 	return xaState{}, ErrPurged
 }

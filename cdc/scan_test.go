@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"rowcast/cdc/internal/ddl"
 	"rowcast/internal/throwaway"
 )
 
@@ -228,11 +230,12 @@ func TestOldClientOverSlowLink(t *testing.T) {
 		live := read(t, src, Position{}, newRecorder())
 		rec := newRecorder()
 		ctx, cancel := context.WithCancel(t.Context())
-		tries, done := 0, make(chan struct{})
+		var tries atomic.Int32
+		done := make(chan struct{})
 		go func() { // as a client comes back whose lane was ended: it has got nothing, and has the same id
 			defer close(done)
 			for ctx.Err() == nil && len(rec.texts()) == 0 {
-				tries++
+				tries.Add(1)
 				try, end := context.WithTimeout(ctx, size/rate*time.Second*2/5)
 				_ = src.Replay(try, old, rec)
 				end()
@@ -253,7 +256,7 @@ func TestOldClientOverSlowLink(t *testing.T) {
 			live.wait(t, func() bool { return len(live.list) > i })
 			worst = max(worst, time.Since(begun))
 		}
-		if len(rec.texts()) > 0 || tries > 1 {
+		if len(rec.texts()) > 0 || tries.Load() > 1 {
 			t.Fatal("the search was over before the live rows came: this shows nothing")
 		}
 		same(t, "live", live.texts(), []string{`insert picks 2,"live"`, `insert picks 3,"in a new file"`, "insert fresh 1", `insert picks 4,"altered",null`})
@@ -263,11 +266,44 @@ func TestOldClientOverSlowLink(t *testing.T) {
 		select {
 		case <-done:
 		case <-time.After(time.Minute):
-			t.Fatalf("after %d tries the old client has nothing", tries)
+			t.Fatalf("after %d tries the old client has nothing", tries.Load())
 		}
 		if got := rec.texts()[0]; got != `notice draft.picks` && got != `insert picks 1,"old"` {
 			t.Errorf("the old client got %q", got)
 		}
-		t.Logf("live rows took up to %v; the old client got through at try %d", worst, tries)
+		t.Logf("live rows took up to %v; the old client got through at try %d", worst, tries.Load())
+	})
+}
+
+// TestAlterationsAreFound: a search finds what a reader would have passed, however
+// the server logs it.
+func TestAlterationsAreFound(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		args := []string{"--binlog-transaction-compression=ON"}
+		if flavor == throwaway.MariaDB {
+			args = []string{"--log-bin-compress=1", "--log-bin-compress-min-len=10"}
+		}
+		s := throwaway.Test(t, flavor, args...)
+		draft(t, s)
+		src := source(t, s)
+		from, err := src.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(t, s, "INSERT INTO draft.teams VALUES (1, REPEAT('x', 200))", "CREATE TABLE draft.filled AS SELECT * FROM draft.teams",
+			"FLUSH BINARY LOGS", "ALTER TABLE draft.teams ADD COLUMN n INT", "CREATE INDEX i ON draft.picks (player)", "INSERT INTO draft.unwatched VALUES (1)")
+		to, err := src.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, reached, err := src.searchAlterations(t.Context(), from, to)
+		if err != nil || reached != to {
+			t.Fatalf("reached %s instead of %s: %v", reached, to, err)
+		}
+		for table, want := range map[string]bool{"filled": true, "teams": true, "picks": true, "unwatched": false} {
+			if got := touching(list, ddl.Name{Schema: "draft", Table: table}) != nil; got != want {
+				t.Errorf("a statement on %s: %v (%d found)", table, got, len(list))
+			}
+		}
 	})
 }

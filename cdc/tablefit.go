@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
+	"rowcast/cdc/internal/schema"
 	"rowcast/cdc/row"
 )
 
@@ -37,8 +38,8 @@ var sequenceColumns = []string{"next_not_cached_value", "minimum_value", "maximu
 
 // isSequence tells whether the event is of a sequence rather than of a table: by its
 // definition, or by its columns if it is gone since.
-func (m *tableMap) isSequence(def *TableDef) bool {
-	return def != nil && def.sequence || def == nil && m.mayBeSequence()
+func (m *tableMap) isSequence(def *schema.Table) bool {
+	return def != nil && def.Sequence || def == nil && m.mayBeSequence()
 }
 
 // versionType: a time, or with transaction-precise history a transaction's number.
@@ -68,7 +69,7 @@ func ambiguous(c *Column) bool {
 // be there and fit: the error wraps ErrSchema otherwise. With it the definition
 // tells only what MariaDB's binlog does not, and may be nil unless rows may have
 // versions.
-func (m *tableMap) table(def *TableDef) (*Table, error) {
+func (m *tableMap) table(def *schema.Table) (*Table, error) {
 	t := &Table{Schema: m.schema, Name: m.name, Columns: append([]Column(nil), m.columns...), Key: append([]int(nil), m.key...)}
 	if m.full() {
 		m.hint(t, def)
@@ -91,10 +92,10 @@ func (m *tableMap) table(def *TableDef) (*Table, error) {
 	return row.New(t), nil
 }
 
-const fullWouldHelp = "SET GLOBAL binlog_row_metadata = FULL makes later events tell it themselves"
+const fullWouldHelp = "SET GLOBAL binlog_row_metadata = FULL makes later events carry them"
 
 // hint sets kinds from the columns of the definition that have the same name and type.
-func (m *tableMap) hint(t *Table, def *TableDef) {
+func (m *tableMap) hint(t *Table, def *schema.Table) {
 	for i := range t.Columns {
 		col := &t.Columns[i]
 		if m.flavor != MariaDB || !ambiguous(col) {
@@ -104,7 +105,7 @@ func (m *tableMap) hint(t *Table, def *TableDef) {
 		if def == nil {
 			continue
 		}
-		if j := def.find(col.Name); j >= 0 && m.differs(col, &def.Columns[j]) == "" {
+		if j := def.Find(col.Name); j >= 0 && m.differs(col, &def.Columns[j]) == "" {
 			m.take(col, &def.Columns[j])
 		}
 	}
@@ -121,17 +122,17 @@ func (m *tableMap) oldPrecision(col *Column) uint16 {
 	return col.Meta
 }
 
-func (m *tableMap) take(col *Column, def *ColumnDef) {
-	col.Kind = def.kind()
+func (m *tableMap) take(col *Column, def *schema.Column) {
+	col.Kind = def.Kind()
 	if row.OldTemporal(col.Type) {
-		col.Meta = uint16(def.precision)
+		col.Meta = uint16(def.Precision)
 	}
 }
 
 // fill sets all that the event leaves out, column by column in order.
-func (m *tableMap) fill(t *Table, def *TableDef) error {
-	if hidden := len(t.Columns) - len(def.Columns); hidden != def.hidden() {
-		return fmt.Errorf("the event has %d columns, the table has %d now", len(t.Columns), len(def.Columns)+def.hidden())
+func (m *tableMap) fill(t *Table, def *schema.Table) error {
+	if hidden := len(t.Columns) - len(def.Columns); hidden != def.Hidden() {
+		return fmt.Errorf("the event has %d columns, the table has %d now", len(t.Columns), len(def.Columns)+def.Hidden())
 	}
 	for i := range t.Columns {
 		col := &t.Columns[i]
@@ -146,7 +147,7 @@ func (m *tableMap) fill(t *Table, def *TableDef) error {
 		if what := m.differs(col, d); what != "" {
 			return fmt.Errorf("column %d, now %s: %s", i+1, d.Name, what)
 		}
-		now := d.column()
+		now := d.Logged()
 		col.Name, col.Labels = now.Name, now.Labels
 		if !m.hasSigns {
 			col.Unsigned = now.Unsigned
@@ -160,17 +161,9 @@ func (m *tableMap) fill(t *Table, def *TableDef) error {
 	return m.setRowEnd(t, def)
 }
 
-// hidden is how many columns the binlog may have behind those that are listed.
-func (d *TableDef) hidden() int {
-	if d.versioned {
-		return d.hashKeys + 2
-	}
-	return d.hashKeys
-}
-
-// differs tells how a logged column is not the one of the definition; "" where it may be.
-func (m *tableMap) differs(col *Column, def *ColumnDef) string {
-	want := def.column()
+// differs explains why a logged column can't be the defined one; "" if it can.
+func (m *tableMap) differs(col *Column, def *schema.Column) string {
+	want := def.Logged()
 	got := *col
 	got.Kind = want.Kind // not logged
 	switch {
@@ -191,7 +184,7 @@ func (m *tableMap) differs(col *Column, def *ColumnDef) string {
 	}
 	text := (got.Collation == row.BinaryCollation) != (want.Collation == row.BinaryCollation)
 	if got.Type != want.Type || got.Meta != want.Meta || got.Unsigned != want.Unsigned || text {
-		return fmt.Sprintf("%s in the event, %s in the table", got.TypeName(), def.ColumnType)
+		return fmt.Sprintf("%s in the event, %s in the table", got.TypeName(), def.FullType)
 	}
 	return ""
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/client"
+
+	"rowcast/cdc/internal/schema"
 )
 
 // Tables is what a server says about the tables that a config names.
@@ -17,9 +19,10 @@ type Tables struct {
 
 // TableMatch is what the server has for one name.
 type TableMatch struct {
-	Defs []*TableDef // one, or any number for a pattern; none: it has no such table
+	Defs []*Table // one, or any number for a pattern; none: it has no such table
 
 	// Where it has no table of that very name:
+	Folded   string   // the name in lower case, as servers with lower_case_table_names log it
 	View     bool     // there is a view of that name
 	Sequence bool     // there is a sequence of that name
 	Tables   []string // all tables and views of the database
@@ -34,14 +37,14 @@ func (s *Source) Tables(ctx context.Context, names ...string) (*Tables, error) {
 		return nil, err
 	}
 	defer quit(c)
-	found, err := tablesOf(c, s.identify(c), names)
+	found, err := tablesOf(c, names)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	return found, err
 }
 
-func tablesOf(c *client.Conn, flavor Flavor, names []string) (*Tables, error) {
+func tablesOf(c *client.Conn, names []string) (*Tables, error) {
 	rows, err := textRows(c, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'")
 	if err != nil {
 		return nil, fmt.Errorf("ask for binlog_row_image: %w", explain(err))
@@ -50,11 +53,18 @@ func tablesOf(c *client.Conn, flavor Flavor, names []string) (*Tables, error) {
 	if len(rows) > 0 {
 		found.RowImage = rows[0][1]
 	}
+	folds, err := foldsNames(c)
+	if err != nil {
+		return nil, err
+	}
 	known := map[string]TableMatch{} // many streams may publish one table
 	for _, name := range names {
 		m, ok := known[name]
+		if lower := strings.ToLower(name); folds && lower != name {
+			m, ok = TableMatch{Folded: lower}, true
+		}
 		if !ok {
-			if m, err = matchOf(c, flavor, name); err != nil {
+			if m, err = matchOf(c, name); err != nil {
 				return nil, err
 			}
 			known[name] = m
@@ -64,28 +74,31 @@ func tablesOf(c *client.Conn, flavor Flavor, names []string) (*Tables, error) {
 	return found, nil
 }
 
-func matchOf(c *client.Conn, flavor Flavor, name string) (m TableMatch, err error) {
-	schema, table, _ := strings.Cut(name, ".")
+func matchOf(c *client.Conn, name string) (m TableMatch, err error) {
+	database, table, _ := strings.Cut(name, ".")
 	if strings.Contains(name, "*") {
-		m.Defs, err = LoadTableDefs(c, flavor, schema, table)
+		defs, err := schema.LoadMatching(c, database, table)
+		for _, def := range defs {
+			m.Defs = append(m.Defs, def.Logged())
+		}
 		return m, err
 	}
-	def, err := LoadTableDef(c, flavor, schema, table)
+	def, err := schema.Load(c, database, table)
 	switch {
-	case err == nil && def.Schema == schema && def.Name == table && !def.sequence:
-		m.Defs = []*TableDef{def}
+	case err == nil && def.Schema == database && def.Name == table && !def.Sequence:
+		m.Defs = []*Table{def.Logged()}
 		return m, nil
 	case err == nil, errors.Is(err, ErrNoTable): // the server may take a name in another case for the same
-		return m, m.lookAround(c, schema, table)
+		return m, m.lookAround(c, database, table)
 	}
 	return m, err
 }
 
 // lookAround fills in what is there instead of a table.
-func (m *TableMatch) lookAround(c *client.Conn, schema, table string) error {
-	r, err := c.Execute("SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?", schema)
+func (m *TableMatch) lookAround(c *client.Conn, database, table string) error {
+	r, err := c.Execute("SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?", database)
 	if err != nil {
-		return fmt.Errorf("list the tables of %s: %w", schema, explain(err))
+		return fmt.Errorf("list the tables of %s: %w", database, explain(err))
 	}
 	defer r.Close()
 	for i := range r.RowNumber() {

@@ -109,10 +109,10 @@ func TestValues(t *testing.T) {
 				t.Fatalf("%d rows of %d", len(rows), n)
 			}
 			def := definer(t, s, "d")("t")
-			if got, want := def.Table(), rows[0].table; !reflect.DeepEqual(got.Columns, want.Columns) || !reflect.DeepEqual(got.Key, want.Key) {
+			if got, want := def.Logged(), rows[0].table; !reflect.DeepEqual(got.Columns, want.Columns) || !reflect.DeepEqual(got.Key, want.Key) {
 				for i := range want.Columns {
 					if !reflect.DeepEqual(got.Columns[i], want.Columns[i]) {
-						t.Errorf("%s: by the definition %+v, by the event %+v", def.Columns[i].ColumnType, got.Columns[i], want.Columns[i])
+						t.Errorf("%s: by the definition %+v, by the event %+v", def.Columns[i].FullType, got.Columns[i], want.Columns[i])
 					}
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"rowcast/cdc/internal/schema"
 )
 
 // MariaDB's system-versioned tables keep each row's past among the rows. An UPDATE
@@ -79,27 +81,17 @@ func (m *tableMap) isRowTime(i int) bool {
 	return c.Type == mysql.MYSQL_TYPE_TIMESTAMP2 && c.Meta == 6 && m.nullable[i/8]>>(i%8)&1 == 0
 }
 
-// rowEnd is the column of a versioned table that ends a row's version, as the binlog
-// has the table; -1: it is not versioned. Without period columns of its own a table
-// has them after the others.
-func (d *TableDef) rowEnd() int {
-	if d.versioned {
-		return len(d.Columns) + 1
-	}
-	return slices.IndexFunc(d.Columns, func(c ColumnDef) bool { return c.rowEnd })
-}
-
 // setRowEnd marks the column that ends a row's version, which the server has added to
 // the primary key: the key of the current rows is what the user made it.
-func (m *tableMap) setRowEnd(t *Table, def *TableDef) error {
-	end := def.rowEnd()
+func (m *tableMap) setRowEnd(t *Table, def *schema.Table) error {
+	end := def.RowEnd()
 	if end < 0 {
 		return nil
 	}
 	if end >= len(t.Columns) || !m.isRowTime(end) {
 		return errors.New("the table is system-versioned now, and was not at the event")
 	}
-	if def.versioned {
+	if def.Versioned {
 		t.Columns[end-1].Hidden, t.Columns[end].Hidden = true, true
 	}
 	t.Columns[end].RowEnd = true

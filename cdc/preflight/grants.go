@@ -124,12 +124,21 @@ var grantText = regexp.MustCompile("^(GRANT|REVOKE) (.+?) ON (?:TABLE )?(\\*|`(?
 
 var columnList = regexp.MustCompile(`\([^)]*\)`)
 
+// unquoted is a name as grantText finds it: quoted, or a star.
+func unquoted(name string) string {
+	if name == "*" {
+		return name
+	}
+	text, _, _ := sqlname.Unquote(name, false)
+	return text
+}
+
 func (g *grants) add(text string) {
 	m := grantText.FindStringSubmatch(text)
 	if m == nil {
 		return // of a role, a proxy, a procedure
 	}
-	schema, table := sqlname.Unquote(m[3]), sqlname.Unquote(m[4])
+	schema, table := unquoted(m[3]), unquoted(m[4])
 	for _, privilege := range strings.Split(columnList.ReplaceAllString(m[2], ""), ",") {
 		privilege = strings.ToUpper(strings.TrimSpace(privilege))
 		// SELECT on some columns makes a table visible too.

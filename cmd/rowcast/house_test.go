@@ -13,13 +13,14 @@ import (
 // and filters meet in internal/renderer alone.
 func TestHouse(t *testing.T) {
 	allowed := map[string][]string{
-		"cdc":                  {"cdc/internal/charset", "cdc/internal/ddl", "cdc/internal/format", "cdc/internal/jsonb", "cdc/internal/sqlname", "cdc/internal/wire", "cdc/preflight", "cdc/row", "internal/throwaway"},
+		"cdc":                  {"cdc/internal/charset", "cdc/internal/ddl", "cdc/internal/format", "cdc/internal/jsonb", "cdc/internal/schema", "cdc/internal/sqlname", "cdc/internal/wire", "cdc/preflight", "cdc/row", "internal/throwaway"},
 		"cdc/row":              {"cdc/internal/charset", "cdc/internal/format", "cdc/internal/jsonb", "cdc/internal/wire"},
 		"cdc/preflight":        {"cdc/internal/sqlname"},
 		"cdc/internal/charset": {"cdc/internal/format", "internal/throwaway"},
-		"cdc/internal/ddl":     {},
+		"cdc/internal/ddl":     {"cdc/internal/sqlname"},
 		"cdc/internal/format":  {},
 		"cdc/internal/jsonb":   {"cdc/internal/format", "cdc/internal/wire"},
+		"cdc/internal/schema":  {"cdc/internal/charset", "cdc/internal/sqlname", "cdc/row", "internal/throwaway"},
 		"cdc/internal/sqlname": {},
 		"cdc/internal/wire":    {},
 		"filters":              {"cdc", "internal/nearest", "internal/throwaway"},

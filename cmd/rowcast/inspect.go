@@ -90,7 +90,7 @@ func tableNames(set *filters.Set) []string {
 // verdict is what was found of one stream on the live server.
 type verdict struct {
 	stream filters.Info
-	tables []*cdc.TableDef
+	tables []*cdc.Table
 	errs   []error
 	warns  []string
 }
@@ -122,13 +122,12 @@ func (v *verdict) judge(conf *config, set *filters.Set, i int, m *cdc.TableMatch
 	}
 	switch {
 	case len(v.tables) > 0:
-	case strings.Contains(v.stream.Table, "*"):
+	case m.Folded == "" && strings.Contains(v.stream.Table, "*"):
 		v.warns = append(v.warns, fmt.Sprintf("no table matches %s yet, or the account may not SELECT from any", v.stream.Table))
 	default:
 		v.errs = append(v.errs, conf.placed(&filters.Error{Line: entry.Line, Key: "name", Msg: noTable(v.stream.Table, m)}))
 	}
-	for _, def := range v.tables {
-		t := def.Table()
+	for _, t := range v.tables {
 		for _, err := range set.CheckTable(i, t, at) {
 			v.errs = append(v.errs, conf.placed(err))
 		}
@@ -144,6 +143,8 @@ func (v *verdict) judge(conf *config, set *filters.Set, i int, m *cdc.TableMatch
 func noTable(name string, m *cdc.TableMatch) string {
 	schema, table, _ := strings.Cut(name, ".")
 	switch {
+	case m.Folded != "":
+		return fmt.Sprintf("the server keeps names in lower case (lower_case_table_names); write %q", m.Folded)
 	case m.View:
 		return fmt.Sprintf("%s is a view, and the binlog knows tables only; publish the tables that it reads", name)
 	case m.Sequence:

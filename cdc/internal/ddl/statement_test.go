@@ -140,24 +140,6 @@ func TestVerbIsNotATable(t *testing.T) {
 	}
 }
 
-func TestUnquote(t *testing.T) {
-	for _, c := range []struct {
-		in        string
-		backslash bool
-		want      string
-		n         int
-		closed    bool
-	}{
-		{"`a``b` c", false, "a`b", 6, true}, {`'a\'b'`, true, "a'b", 6, true}, {`'a\'b'`, false, `a\`, 4, true},
-		{"'", true, "", 1, false}, {`'a\`, true, `a\`, 3, false}, {`'\n\0\Z'`, true, "\n\x00\x1a", 8, true},
-	} {
-		text, n, closed := Unquote(c.in, c.backslash)
-		if text != c.want || n != c.n || closed != c.closed {
-			t.Errorf("%s: %q, %d, %v", c.in, text, n, closed)
-		}
-	}
-}
-
 func FuzzStatement(f *testing.F) {
 	for _, sql := range []string{"DROP TABLE `a`.b", "/*!50100 x */ '", "a.b.c.`", "CREATE TABLE t START TRANSACTION", "SET STATEMENT a=1 FOR DROP DATABASE x"} {
 		f.Add([]byte(sql), uint64(0))
