@@ -22,8 +22,17 @@ func ask(c *client.Conn, what, sql string, args ...any) ([][]string, error) {
 	return rows, nil
 }
 
+// formerly is how servers before MySQL 8.2 and 8.0.22, and all of MariaDB, spell a statement.
+var formerly = map[string]string{
+	"SHOW BINARY LOG STATUS": "SHOW MASTER STATUS",
+	"SHOW REPLICAS":          "SHOW SLAVE HOSTS",
+}
+
 func textRows(c *client.Conn, sql string, args ...any) ([][]string, error) {
 	r, err := c.Execute(sql, args...)
+	if my, ok := errors.AsType[*mysql.MyError](err); ok && my.Code == mysql.ER_PARSE_ERROR && formerly[sql] != "" {
+		r, err = c.Execute(formerly[sql])
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -52,10 +61,7 @@ func textRows(c *client.Conn, sql string, args ...any) ([][]string, error) {
 // server's word.
 func endOf(c *client.Conn) (Position, error) {
 	const what = "ask where the binlog ends"
-	rows, err := ask(c, what, "SHOW BINARY LOG STATUS") // MySQL 8.2 and later; MariaDB has SHOW BINLOG STATUS
-	if my, ok := errors.AsType[*mysql.MyError](err); ok && my.Code == mysql.ER_PARSE_ERROR {
-		rows, err = ask(c, what, "SHOW MASTER STATUS")
-	}
+	rows, err := ask(c, what, "SHOW BINARY LOG STATUS")
 	if err != nil {
 		return Position{}, err
 	}
@@ -117,10 +123,7 @@ func filesOf(c *client.Conn) (files []binlogFile, err error) {
 // freeServerID picks a server id that no replica uses: a second replica of the
 // same id makes the server end the first one's dump.
 func freeServerID(c *client.Conn) uint32 {
-	rows, err := textRows(c, "SHOW REPLICAS")
-	if err != nil {
-		rows, _ = textRows(c, "SHOW SLAVE HOSTS") // else a privilege is missing that the dump will ask for and name
-	}
+	rows, _ := textRows(c, "SHOW REPLICAS") // if a privilege is missing, the dump will ask for it and name it
 	taken := map[string]bool{}
 	for _, row := range rows {
 		taken[row[0]] = true

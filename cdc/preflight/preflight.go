@@ -40,7 +40,7 @@ type Server struct {
 	MariaDB  bool
 	ServerID uint32                               // as configured; 0: one is picked
 	Tables   []string                             // schema.table, with * for any: what the account must be able to SELECT from
-	Query    func(sql string) ([][]string, error) // NULL is ""
+	Query    func(sql string) ([][]string, error) // NULL is ""; it takes newer spellings of SHOW statements for older ones where it has to
 }
 
 // inspection is what a run knows of the server.

@@ -10,9 +10,6 @@ import (
 // binlogFilter: a database that is not logged is silent.
 func (in *inspection) binlogFilter() Finding {
 	rows, err := in.Query("SHOW BINARY LOG STATUS")
-	if err != nil {
-		rows, err = in.Query("SHOW MASTER STATUS")
-	}
 	if err != nil || len(rows) == 0 || len(rows[0]) < 4 {
 		return Finding{} // the privilege is missing, which has a line of its own
 	}
@@ -64,9 +61,6 @@ func (in *inspection) serverIDs() Finding {
 		return Finding{Fail, "server_id", own + " is the server's own", "choose another [source] server_id, or 0 to have one picked"}
 	}
 	replicas, err := in.Query("SHOW REPLICAS")
-	if err != nil {
-		replicas, err = in.Query("SHOW SLAVE HOSTS")
-	}
 	if in.ServerID == 0 {
 		f.Found = "0: one that no replica uses is picked"
 		return f
