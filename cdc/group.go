@@ -1,8 +1,6 @@
 package cdc
 
 import (
-	"bytes"
-	"slices"
 	"strings"
 	"time"
 )
@@ -25,14 +23,6 @@ type group struct {
 	overflow bool   // held was given up
 	marks    []savepoint
 	undone   []span // ordinals of rows events that ROLLBACK TO took back
-	notices  []Notice
-}
-
-// note keeps a notice for the group's end, one for each table: the first says enough.
-func (g *group) note(n Notice) {
-	if !slices.ContainsFunc(g.notices, func(o Notice) bool { return o.Schema == n.Schema && o.Table == n.Table }) {
-		g.notices = append(g.notices, n)
-	}
 }
 
 // heldRows is one rows event that waits for its group's end.
@@ -49,7 +39,7 @@ type savepoint struct {
 	events      uint32
 }
 
-type span struct{ from, to uint32 } // to is behind the last
+type span struct{ from, to uint32 } // to is after the last
 
 // reset makes the group ready for the next one; buffers are kept within reason.
 func (g *group) reset() {
@@ -58,7 +48,7 @@ func (g *group) reset() {
 		arena = nil
 	}
 	clear(g.held) // the tables they point to may go
-	*g = group{arena: arena, held: held, marks: g.marks[:0], notices: g.notices[:0]}
+	*g = group{arena: arena, held: held, marks: g.marks[:0]}
 }
 
 // hold keeps a rows event until the group's end.
@@ -84,7 +74,7 @@ func (g *group) mark(name string) {
 	g.marks = append(g.marks, savepoint{name, len(g.held), len(g.arena), g.events})
 }
 
-// rollbackTo takes back what came behind the savepoint; false: there is none of
+// rollbackTo takes back what came after the savepoint; false: there is none of
 // that name. Servers mostly cut their own cache short instead and log nothing of
 // it. They compare names without regard to case, and log each as it was written.
 func (g *group) rollbackTo(name string) bool {
@@ -102,23 +92,4 @@ func (g *group) rollbackTo(name string) bool {
 		return true
 	}
 	return false
-}
-
-// prepared is an XA transaction between its XA PREPARE and its XA COMMIT: its
-// rows, or only where to read them again.
-type prepared struct {
-	start  Position
-	undone []span
-	held   []heldRows
-	arena  []byte
-	whole  bool // held is all of it
-}
-
-// put away what the group holds, for an XA COMMIT to come.
-func (g *group) prepare(budget int) *prepared {
-	p := &prepared{start: g.start, undone: g.undone}
-	if !g.overflow && len(g.arena) <= budget {
-		p.held, p.arena, p.whole = append([]heldRows(nil), g.held...), bytes.Clone(g.arena), true
-	}
-	return p
 }

@@ -71,3 +71,11 @@ func (p *place) checkpoint() (_ Position, ok bool) {
 	cp, err := Checkpoint(p.file, uint32(p.end), p.lineage)
 	return cp, err == nil
 }
+
+// located adds to an error which event it is of.
+func (p *place) located(err error) error {
+	if err != nil {
+		err = fmt.Errorf("%w (%s, ends at offset %d)", err, p.file, p.end)
+	}
+	return err
+}

@@ -1,7 +1,6 @@
 package cdc
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -22,9 +21,9 @@ type server interface {
 	hint(ctx context.Context, table ddl.Name, at Position) (*schema.Table, error)
 	// same is t, or a Table that says the same and is in use already.
 	same(t *Table) *Table
-	// again reads the rows of wanted tables of the group at start, which is known
-	// to be committed, and hands them to r as changes of the group at as.
-	again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error
+	// again reads the group at start, which is known to be committed, once more, and
+	// delivers its rows as they come.
+	again(ctx context.Context, d *delivery, start Position, o outcome) error
 	// prepared finds what the binlog says last, before a place, of an XA transaction.
 	prepared(ctx context.Context, xid string, before Position) (xaState, error)
 	// alter notes a statement that altered a table, and its group.
@@ -35,58 +34,33 @@ type server interface {
 // of its own. What it knows outlives a connection: cur is where to go on.
 type reader struct {
 	place
-	h      Handler
-	server server
-	flavor Flavor
+	delivery
 	// foldNames: statements name tables in any case, and everything else in lower case.
 	foldNames bool
 
 	committed time.Time // when the newest group was, by the server's clock
-	cur       Position  // everything up to here was handed over
 	first     bool      // no event was seen since the dump began
 	group     group
-	maps      map[uint64]*mapped
 	xa        map[string]*prepared
 	xaBytes   int
 	payload   payload
-	before    Image
-	after     Image
-	inflater  inflater
-	change    Change // the one that is handed over
-	direct    *direct
 }
-
-// mapped is a table map of a wanted table.
-type mapped struct {
-	body          []byte
-	schema, table string
-	tm            *tableMap
-	defined       *Table // nil until rows are to be decoded
-	err           error  // why it can't be
-}
-
-// direct makes a reader hand over rows as they come: its group is known to be committed.
-type direct struct {
-	as     Position
-	read   Position // everything up to here was read before
-	time   time.Time
-	undone []span
-	done   bool
-}
-
-// maxPrepared bounds the XA transactions that are remembered; others are looked for in the binlog.
-const maxPrepared = 10_000
 
 func newReader(h Handler, srv server, from Position) *reader {
-	return &reader{h: h, server: srv, cur: from, maps: map[uint64]*mapped{}, xa: map[string]*prepared{}}
+	return &reader{delivery: delivery{h: h, server: srv, cur: from, maps: map[uint64]*mapped{}}, xa: map[string]*prepared{}}
 }
 
 // restart prepares for a new dump, from the start of the group that cur is in.
 func (r *reader) restart(flavor Flavor) {
 	r.flavor, r.first = flavor, true
-	r.group.reset()
+	r.forgetGroup()
 	clear(r.maps)
 	r.place = place{file: r.cur.file, end: uint64(r.cur.pos)}
+}
+
+func (r *reader) forgetGroup() {
+	r.group.reset()
+	r.notices = r.notices[:0]
 }
 
 // event takes the next event of the dump.
@@ -101,8 +75,9 @@ func (r *reader) event(ctx context.Context, e *event) error {
 	if e.beginsGroup() || rotated {
 		r.first = false
 	}
-	if rotated {
-		r.newFile()
+	if rotated { // a group never crosses files; one that a crash cut short never was committed
+		r.forgetGroup()
+		clear(r.maps)
 	} else if err := r.dispatch(ctx, e); err != nil {
 		return err
 	}
@@ -112,7 +87,7 @@ func (r *reader) event(ctx context.Context, e *event) error {
 // settle moves the checkpoint over what belongs to no group: the head and the
 // end of files, and what servers note between groups.
 func (r *reader) settle(e *event) error {
-	if r.group.open || r.direct != nil || !r.known || e.artificial() || e.time == 0 || e.class().kind == heartbeat {
+	if r.group.open || !r.known || e.artificial() || e.time == 0 || e.class().kind == heartbeat {
 		return nil
 	}
 	cp, ok := r.checkpoint()
@@ -120,16 +95,7 @@ func (r *reader) settle(e *event) error {
 		return nil
 	}
 	r.cur = cp
-	return r.h.Checkpoint(cp, time.Unix(int64(e.time), 0))
-}
-
-// newFile: a group never crosses files; one that a crash cut short never was committed.
-func (r *reader) newFile() {
-	r.group.reset()
-	clear(r.maps)
-	if r.direct != nil {
-		r.direct.done = true
-	}
+	return r.told(r.h.Checkpoint(cp, time.Unix(int64(e.time), 0)))
 }
 
 // dispatch takes an event by what it is; one that is not known and may not be ignored
@@ -141,9 +107,9 @@ func (r *reader) dispatch(ctx context.Context, e *event) error {
 	case statement:
 		return r.query(ctx, e)
 	case mapsTable:
-		return r.tableMap(e)
+		return r.located(r.tableMap(e))
 	case rowsOfTable:
-		return r.rows(ctx, e)
+		return r.rows(e)
 	case commits:
 		return r.commit(ctx, e)
 	case prepares:
@@ -163,12 +129,9 @@ func (r *reader) dispatch(ctx context.Context, e *event) error {
 
 // tellAll: every table may have changed unseen.
 func (r *reader) tellAll(ctx context.Context, e *event, what string) error {
-	if r.direct != nil {
-		return nil // the first reading tells
-	}
 	n := Notice{Message: fmt.Sprintf("%s (%s, ends at offset %d)", what, r.file, r.end)}
 	if r.group.open {
-		r.group.note(n)
+		r.note(n)
 		return nil
 	}
 	start, err := r.place.begin(e)
@@ -178,13 +141,13 @@ func (r *reader) tellAll(ctx context.Context, e *event, what string) error {
 	if err := r.open(start, time.Time{}); err != nil {
 		return err
 	}
-	r.group.note(n)
+	r.note(n)
 	return r.finish(ctx, e)
 }
 
 func (r *reader) begin(ctx context.Context, e *event) error {
 	if r.group.open { // its end was this event
-		if err := r.finish(ctx, e); err != nil || r.direct != nil && r.direct.done {
+		if err := r.finish(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -197,10 +160,7 @@ func (r *reader) begin(ctx context.Context, e *event) error {
 
 func (r *reader) open(start Position, at time.Time) error {
 	r.group.open, r.group.start, r.group.time = true, start, at
-	if r.direct != nil {
-		return nil
-	}
-	return r.h.Begin(start)
+	return r.told(r.h.Begin(start))
 }
 
 // gtid reads the commit time (MySQL) and whether rows may follow (MariaDB).
@@ -224,20 +184,78 @@ func (r *reader) gtid(e *event) time.Time {
 	return time.Time{}
 }
 
-func (r *reader) tableMap(e *event) error {
-	id, schema, table, err := tableMapName(e.body)
+// rows takes a rows event: it is counted, and held if its table is wanted.
+func (r *reader) rows(e *event) error {
+	m, err := r.tableOf(e)
 	if err != nil {
-		return fmt.Errorf("%w (%s, ends at offset %d)", err, r.file, r.end)
+		return r.located(err)
 	}
-	if !r.h.Wants(schema, table) {
-		delete(r.maps, id)
-		return nil
+	if m != nil {
+		r.group.hold(byte(e.typ), m, e.body)
 	}
-	if m := r.maps[id]; m != nil && bytes.Equal(m.body, e.body) {
-		return nil
-	}
-	m := &mapped{body: bytes.Clone(e.body), schema: string(schema), table: string(table)}
-	m.tm, m.err = parseTableMap(m.body, r.flavor)
-	r.maps[id] = m
+	r.group.events++
 	return nil
+}
+
+// commit hands over what the group holds.
+func (r *reader) commit(ctx context.Context, e *event) error {
+	if !r.group.open {
+		return fmt.Errorf("%w: %v that ends at %s/%d ends no group", ErrCorrupt, e.typ, r.file, r.end)
+	}
+	return r.finish(ctx, e)
+}
+
+// rollback ends a group that never happened.
+func (r *reader) rollback(ctx context.Context, e *event) error {
+	g := &r.group
+	clear(g.held)
+	g.held, g.overflow = g.held[:0], false
+	return r.finish(ctx, e)
+}
+
+// commitTime: where no GTID event says it, the end of the group does.
+func (r *reader) commitTime(e *event) time.Time {
+	if !r.group.time.IsZero() {
+		return r.group.time
+	}
+	return time.Unix(int64(e.time), 0)
+}
+
+// finish ends the group: its changes, what it says as a whole, its checkpoint.
+func (r *reader) finish(ctx context.Context, e *event) error {
+	g := &r.group
+	// Events of this group only: a GTID event that ends it belongs to the next.
+	next := r.place
+	if e.beginsGroup() {
+		next.end -= uint64(e.size)
+	}
+	cp, ok := next.checkpoint()
+	if !ok {
+		// No dump can start past 4 GiB: until the next file begins, the group is what to go back to.
+		cp = g.start
+		cp.kind = pastGroup
+	}
+	o := outcome{as: g.start, read: cp.Group(), time: r.commitTime(e), undone: g.undone}
+	if g.overflow {
+		if err := r.server.again(ctx, &r.delivery, g.start, o); err != nil {
+			return fmt.Errorf("read the large transaction at %s again: %w", g.start, err)
+		}
+	}
+	for _, h := range g.held {
+		if err := r.deliver(ctx, h, g.arena[h.off:h.off+h.len], &o); err != nil {
+			return err
+		}
+	}
+	for _, n := range r.notices {
+		n.At = cp
+		if err := r.told(r.h.Notice(n)); err != nil {
+			return err
+		}
+	}
+	r.cur, r.committed = cp, o.time
+	r.forgetGroup()
+	if !ok {
+		return nil
+	}
+	return r.told(r.h.Checkpoint(cp, o.time))
 }

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"rowcast/cdc/internal/ddl"
 	"rowcast/cdc/internal/schema"
@@ -33,7 +32,7 @@ func (offline) alter(*ddl.Statement, Position)                                  
 func (offline) prepared(context.Context, string, Position) (xaState, error) {
 	return xaState{}, ErrPurged
 }
-func (o offline) again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error {
+func (offline) again(context.Context, *delivery, Position, outcome) error {
 	return errors.New("a recorded binlog is read once")
 }
 

@@ -2,9 +2,10 @@ package cdc
 
 import (
 	"context"
-	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
+
+	"rowcast/cdc/internal/ddl"
 )
 
 // Second readings: of groups that were too large to hold, and of XA transactions
@@ -12,23 +13,58 @@ import (
 // and ends with what it is for.
 
 // again implements server.
-func (s *Source) again(ctx context.Context, r *reader, start, as Position, at time.Time, undone []span) error {
-	sub := newReader(r.h, r.server, r.cur)
-	sub.direct = &direct{as: as, read: as, time: at, undone: undone}
-	sub.flavor = r.flavor
-	sub.first = true
-	sub.place = place{file: start.file, end: uint64(start.pos)}
-	err := s.each(ctx, start, func(e *event) (bool, error) {
-		err := sub.event(ctx, e)
-		return sub.direct.done, err
+func (s *Source) again(ctx context.Context, d *delivery, start Position, o outcome) error {
+	clear(d.maps) // each group has table maps of its own
+	defer clear(d.maps)
+	r := rereading{place: place{file: start.file, end: uint64(start.pos)}, delivery: d, outcome: o}
+	return s.each(ctx, start, func(e *event) (done bool, err error) {
+		rotated, err := r.follow(e)
+		if err == nil && !rotated {
+			err = r.event(ctx, e)
+		}
+		return rotated || r.done, err
 	})
-	// Also after an error: the next try goes on behind what was handed over.
-	r.cur = sub.cur
-	if err != nil {
-		return err
-	}
-	for _, n := range sub.group.notices {
-		r.group.note(n)
+}
+
+// rereading reads one group.
+type rereading struct {
+	place
+	*delivery
+	outcome
+	payload     payload
+	rows        uint32 // rows events so far
+	began, done bool
+}
+
+func (r *rereading) event(ctx context.Context, e *event) error {
+	switch e.class().kind {
+	case beginsGroup:
+		r.began, r.done = true, r.began
+	case mapsTable:
+		return r.located(r.tableMap(e))
+	case rowsOfTable:
+		m, err := r.tableOf(e)
+		if err != nil {
+			return r.located(err)
+		}
+		h := heldRows{typ: byte(e.typ), table: m, event: r.rows}
+		r.rows++
+		if m != nil {
+			return r.deliver(ctx, h, e.body, &r.outcome)
+		}
+	case commits, prepares:
+		r.done = true
+	case statement:
+		q, err := parseQuery(e)
+		if err != nil {
+			return err
+		}
+		switch verb, _ := ddl.TransactionControl(q.text); verb {
+		case "COMMIT", "ROLLBACK", "XA COMMIT", "XA ROLLBACK":
+			r.done = true
+		}
+	case unpacks:
+		return r.payload.each(e, func(inner *event) error { return r.event(ctx, inner) })
 	}
 	return nil
 }

@@ -92,14 +92,9 @@ func (s *Source) Replay(ctx context.Context, from Position, h Handler) error {
 	return s.run(ctx, from, h, false)
 }
 
-// handlerError marks what a Handler returned, so that it ends the reading.
-type handlerError struct{ error }
-
-func (e handlerError) Unwrap() error { return e.error }
-
 func (s *Source) run(ctx context.Context, from Position, h Handler, live bool) error {
 	rd := &tracker{Source: s, live: live}
-	r := newReader(guard{h}, rd, from)
+	r := newReader(h, rd, from)
 	if live {
 		defer s.status.update(func(st *Status) { st.Connected, st.CaughtUp = false, false })
 	}
@@ -109,9 +104,8 @@ func (s *Source) run(ctx context.Context, from Position, h Handler, live bool) e
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var he handlerError
-		if errors.As(err, &he) {
-			return he.error
+		if r.refused != nil {
+			return r.refused
 		}
 		if live {
 			s.status.update(func(st *Status) { st.Connected, st.CaughtUp, st.LastError = false, false, err.Error() })
@@ -320,7 +314,7 @@ func (s *Source) begun(r *reader, asked Position, live bool) error {
 		s.log.Info("reading the binlog", "position", r.cur, "server", s.Status().Version)
 		s.status.update(func(st *Status) { st.Connected, st.LastError = true, "" })
 	}
-	return r.h.Checkpoint(r.cur.Group(), time.Time{})
+	return r.told(r.h.Checkpoint(r.cur.Group(), time.Time{}))
 }
 
 // judge says what an error of the dump means. seen: events were read before it.

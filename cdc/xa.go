@@ -2,9 +2,118 @@ package cdc
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"rowcast/cdc/internal/ddl"
 )
+
+// maxPrepared bounds the XA transactions that are remembered; others are looked for in the binlog.
+const maxPrepared = 10_000
+
+// prepared is an XA transaction between its XA PREPARE and its XA COMMIT: its
+// rows, or only where to read them again.
+type prepared struct {
+	start  Position
+	undone []span
+	held   []heldRows
+	arena  []byte
+	whole  bool // held is all of it
+}
+
+// prepare puts away what the group holds, for an XA COMMIT to come.
+func (g *group) prepare(budget int) *prepared {
+	p := &prepared{start: g.start, undone: g.undone}
+	if !g.overflow && len(g.arena) <= budget {
+		p.held, p.arena, p.whole = slices.Clone(g.held), bytes.Clone(g.arena), true
+	}
+	return p
+}
+
+// prepare ends the first half of an XA transaction; its rows wait for XA COMMIT.
+func (r *reader) prepare(ctx context.Context, e *event) error {
+	xid, onePhase, err := parsePrepare(e.body)
+	if err != nil || onePhase {
+		if err == nil {
+			err = r.commit(ctx, e)
+		}
+		return err
+	}
+	if r.group.open {
+		r.forget(xid)
+		if len(r.xa) < maxPrepared {
+			p := r.group.prepare(maxHeld - r.xaBytes)
+			r.xa[xid], r.xaBytes = p, r.xaBytes+len(p.arena)
+		}
+	}
+	return r.rollback(ctx, e)
+}
+
+// forget takes a prepared transaction out of memory.
+func (r *reader) forget(xid string) *prepared {
+	p := r.xa[xid]
+	if p != nil {
+		r.xaBytes -= len(p.arena)
+		delete(r.xa, xid)
+	}
+	return p
+}
+
+// commitPrepared ends the second half of an XA transaction. Its changes carry
+// the position of this group: in binlog order they happened here.
+func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error {
+	g, p := &r.group, r.forget(xid)
+	if p != nil && p.whole {
+		clear(g.held)
+		g.held, g.arena = append(g.held[:0], p.held...), append(g.arena[:0], p.arena...)
+		return r.finish(ctx, e)
+	}
+	if p == nil {
+		was, err := r.server.prepared(ctx, xid, g.start)
+		if errors.Is(err, ErrPurged) {
+			r.note(Notice{Message: fmt.Sprintf("XA COMMIT at %s: the binlog no longer holds what was prepared", g.start)})
+			return r.finish(ctx, e)
+		}
+		if err != nil {
+			return err
+		}
+		if was.start.IsZero() {
+			return r.finish(ctx, e) // it was ended before: nothing is left of it
+		}
+		if was.unclear {
+			r.note(Notice{Message: fmt.Sprintf("XA COMMIT at %s: what was prepared at %s goes back to a savepoint that it does not have", g.start, was.start)})
+			return r.finish(ctx, e)
+		}
+		p = &was.prepared
+	}
+	if err := r.server.again(ctx, &r.delivery, p.start, outcome{as: g.start, read: g.start, time: r.commitTime(e), undone: p.undone}); err != nil {
+		return fmt.Errorf("read the XA transaction prepared at %s again: %w", p.start, err)
+	}
+	return r.finish(ctx, e)
+}
+
+// rollbackPrepared: what was prepared never happened, unless the binlog says that
+// it did. A server that is killed between the binlog and the engine has what it
+// logged as committed, also in ONE PHASE, prepared when it is back.
+func (r *reader) rollbackPrepared(ctx context.Context, e *event, xid string) error {
+	if r.forget(xid) != nil {
+		return r.rollback(ctx, e)
+	}
+	was, err := r.server.prepared(ctx, xid, r.group.start)
+	switch {
+	case errors.Is(err, ErrPurged) || err == nil && was.committed:
+		r.note(Notice{
+			Message: fmt.Sprintf("XA ROLLBACK at %s: the binlog does not hold it as prepared, and may have it as committed", r.group.start)})
+	case err != nil:
+		return err
+	}
+	return r.rollback(ctx, e)
+}
 
 // parsePrepare reads an XA_PREPARE event. xid is spelled as XA COMMIT statements
 // are logged, in lower case.
@@ -24,4 +133,112 @@ func parsePrepare(body []byte) (xid string, onePhase bool, err error) {
 func xidOf(text []byte) string {
 	text = bytes.TrimSuffix(bytes.TrimSpace(text), []byte("ONE PHASE"))
 	return string(bytes.ToLower(bytes.TrimSpace(text)))
+}
+
+// xaMark is where an XA transaction is prepared, or ended.
+type xaMark struct {
+	xid       string
+	prepared  bool
+	committed bool
+	undone    []span // of what is prepared
+	unclear   bool   // it went back to an unknown savepoint
+}
+
+// maxMarks bounds the marks that are remembered; parts of the binlog that hold more are read again.
+const maxMarks = 200_000
+
+type xaState struct {
+	prepared           // start is zero where it was ended since
+	unclear, committed bool
+}
+
+// prepared implements server: it looks from the file that the transaction's end
+// is in back to the oldest. A reading needs it for what was prepared before it
+// began; it stands still meanwhile, which is logged.
+func (rd *tracker) prepared(ctx context.Context, xid string, before Position) (xaState, error) {
+	rd.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "ended", before)
+	c, err := rd.Connect(ctx)
+	if err != nil {
+		return xaState{}, err
+	}
+	files, err := filesOf(c)
+	quit(c)
+	if err != nil {
+		return xaState{}, err
+	}
+	to := before.Group()
+	for _, f := range slices.Backward(files) {
+		from, err := Checkpoint(f.name, firstPos, 0)
+		if err != nil {
+			return xaState{}, err
+		}
+		if from.Compare(before) > 0 {
+			continue
+		}
+		marks, err := rd.xa.between(ctx, from, to, rd.live, rd.searchXA)
+		if err != nil && !errors.Is(err, ErrPurged) { // purged while we looked: go on with what is left
+			return xaState{}, err
+		}
+		for _, m := range slices.Backward(marks) {
+			if m.what.xid == xid && m.at.Compare(before) < 0 {
+				return state(m), nil
+			}
+		}
+		to = from
+	}
+	return xaState{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
+}
+
+func state(m found[xaMark]) xaState {
+	if m.what.prepared {
+		return xaState{prepared: prepared{start: m.at, undone: m.what.undone}, unclear: m.what.unclear}
+	}
+	return xaState{committed: m.what.committed}
+}
+
+// searchXA looks through the binlog between two checkpoints.
+func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[xaMark], reached Position, err error) {
+	var g group // as far as it says which rows of a transaction were rolled back
+	unclear := false
+	var unpack payload
+	mark := func(m xaMark) { list = append(list, found[xaMark]{g.start, m}) }
+	look := func(e *event) error {
+		if e.class().kind == rowsOfTable {
+			g.events++
+			return nil
+		}
+		switch e.typ {
+		case replication.XA_PREPARE_LOG_EVENT:
+			xid, onePhase, err := parsePrepare(e.body)
+			if err == nil && !onePhase {
+				mark(xaMark{xid: xid, prepared: true, undone: g.undone, unclear: unclear})
+			}
+			return err
+		case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
+			q, err := parseQuery(e)
+			verb, _ := ddl.TransactionControl(q.text)
+			rest := q.text[len(verb):]
+			switch verb {
+			case "SAVEPOINT":
+				g.mark(savepointName(rest))
+			case "ROLLBACK TO":
+				unclear = !g.rollbackTo(savepointName(rest)) || unclear
+			case "XA COMMIT", "XA ROLLBACK":
+				mark(xaMark{xid: xidOf(rest), committed: verb == "XA COMMIT"})
+			}
+			return err
+		}
+		return nil
+	}
+	reached, err = s.scan(ctx, from, to, func(start Position, e *event) error {
+		if e.beginsGroup() {
+			g.reset()
+			g.start, unclear = start, false
+		}
+		if e.typ == replication.TRANSACTION_PAYLOAD_EVENT {
+			return unpack.each(e, look)
+		}
+		return look(e)
+	})
+	return list, reached, err
 }
