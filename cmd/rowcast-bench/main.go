@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"rowcast/internal/program"
 	"rowcast/internal/throwaway"
 )
 
@@ -82,8 +83,8 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	if err := raiseFiles(); err != nil {
-		return err
+	if program.RaiseFiles() == 0 {
+		return errors.New("the limit of open files can't be read, which bounds the number of clients")
 	}
 	if err := b.build(); err != nil {
 		return err

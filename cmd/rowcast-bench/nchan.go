@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"rowcast/internal/program"
 )
 
 const nchanModule = "/usr/lib/nginx/modules/ngx_nchan_module.so"
@@ -76,7 +78,7 @@ func (b *bench) nchan() (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr()
+	addr, err := program.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +99,8 @@ func (b *bench) nchan() (*target, error) {
 	t := &target{
 		addr: addr, path: at("/subscribe"),
 		pids: func() ([]int, error) {
-			workers, err := childrenOf(d.pid())
-			return append(workers, d.pid()), err
+			workers, err := childrenOf(d.PID())
+			return append(workers, d.PID()), err
 		},
 		send: func(n int64) error { return publish(web, "http://"+addr+"/publish", n) },
 		stop: func() error {

@@ -7,30 +7,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"rowcast/internal/program"
 )
 
-// raiseFiles allows as many open files as the system does; children inherit it.
-func raiseFiles() error {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("read the limit of open files: %w", err)
-	}
-	limit.Cur = limit.Max
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("raise the limit of open files to %d: %w", limit.Max, err)
-	}
-	return nil
-}
-
 // maxClients is how many clients one process can hold, or serve.
-func maxClients() int {
-	var limit syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
-		return 500
-	}
-	return int(min(limit.Cur, 1<<20)) - 200
-}
+func maxClients() int { return int(min(program.RaiseFiles(), 1<<20)) - 200 }
 
 // cpuOf is the CPU time that processes have used so far, in seconds: user and
 // system time of all their threads. The kernel scales both to the time that its

@@ -7,16 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
+	"rowcast/internal/program"
 	"rowcast/internal/throwaway"
 )
 
@@ -55,79 +53,54 @@ listen = %q
 }
 
 // daemon is a program that serves until it is stopped.
-type daemon struct {
-	cmd  *exec.Cmd
-	errs *tailBuffer
-	done chan struct{} // closed at its end
+type daemon struct{ *program.Process }
+
+func startDaemon(argv []string, stdin io.Reader) (daemon, error) {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdin = stdin
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
+	p, err := program.Start(cmd)
+	return daemon{p}, err
 }
 
-func startDaemon(argv []string, stdin io.Reader) (*daemon, error) {
-	d := &daemon{cmd: exec.Command(argv[0], argv[1:]...), errs: &tailBuffer{}, done: make(chan struct{})}
-	d.cmd.Stdin, d.cmd.Stderr = stdin, d.errs
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
-	if err := d.cmd.Start(); err != nil {
-		return nil, err
+// stop ends it in order, or by force after a while, which is an error.
+func (d daemon) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	err := d.Terminate(ctx)
+	if err != nil {
+		d.Kill()
 	}
-	go func() {
-		_ = d.cmd.Wait() // how it ended is no news: it is always stopped
-		close(d.done)
-	}()
-	return d, nil
+	return err
 }
 
-func (d *daemon) pid() int { return d.cmd.Process.Pid }
-
-func (d *daemon) stop() error {
-	_ = d.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-d.done:
-		return nil
-	case <-time.After(startTimeout):
-		_ = d.cmd.Process.Kill()
-		<-d.done
-		return fmt.Errorf("%s did not end within %s of SIGTERM; killed", filepath.Base(d.cmd.Path), startTimeout)
-	}
-}
-
-// ready waits until ok says nil; a program that has ended never gets ready.
-func (d *daemon) ready(ctx context.Context, ok func() error) error {
+// ready waits until ok says nil.
+func (d daemon) ready(ctx context.Context, ok func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for {
-		err := ok()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-d.done:
-			return fmt.Errorf("%s ended: %s", filepath.Base(d.cmd.Path), d.errs)
-		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w: %s", filepath.Base(d.cmd.Path), err, d.errs)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return d.Ready(ctx, ok)
 }
 
 // serveRowcast starts `rowcast serve` and returns when it follows the binlog.
 // profile takes a CPU profile of it; nil where none is wanted.
-func (b *bench) serveRowcast(s *throwaway.Server, tables string) (d *daemon, addr string, profile func(seconds int) error, err error) {
-	if addr, err = freeAddr(); err != nil {
-		return nil, "", nil, err
+func (b *bench) serveRowcast(s *throwaway.Server, tables string) (d daemon, addr string, profile func(seconds int) error, err error) {
+	if addr, err = program.FreeAddr(); err != nil {
+		return d, "", nil, err
 	}
 	admin := ""
 	if b.Profile != "" {
-		if admin, err = freeAddr(); err != nil {
-			return nil, "", nil, err
+		if admin, err = program.FreeAddr(); err != nil {
+			return d, "", nil, err
 		}
 		profile = func(seconds int) error { return b.fetchProfile(admin, seconds) }
 	}
 	conf, err := b.config(s, addr, admin, tables)
 	if err != nil {
-		return nil, "", nil, err
+		return d, "", nil, err
 	}
 	d, err = startDaemon([]string{b.Rowcast, "serve", "--config", conf, "--drain", "1s"}, nil)
 	if err != nil {
-		return nil, "", nil, err
+		return d, "", nil, err
 	}
 	err = d.ready(b.ctx, func() error {
 		resp, err := http.Get("http://" + addr + "/readyz")
@@ -141,7 +114,7 @@ func (b *bench) serveRowcast(s *throwaway.Server, tables string) (d *daemon, add
 		return nil
 	})
 	if err != nil {
-		return nil, "", nil, errors.Join(err, d.stop())
+		return d, "", nil, errors.Join(err, d.stop())
 	}
 	http.DefaultClient.CloseIdleConnections()
 	return d, addr, profile, nil
@@ -161,35 +134,4 @@ func (b *bench) fetchProfile(admin string, seconds int) error {
 	_, err = io.Copy(out, resp.Body)
 	b.logf("profile: %s", out.Name())
 	return errors.Join(err, out.Close())
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
-
-// tailBuffer keeps what a program said last.
-type tailBuffer struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-// Write implements io.Writer.
-func (t *tailBuffer) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if len(t.text) > 2000 {
-		t.text = t.text[len(t.text)-2000:]
-	}
-	return len(p), nil
-}
-
-func (t *tailBuffer) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.Join(strings.Fields(string(t.text)), " ")
 }

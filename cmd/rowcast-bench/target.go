@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/client"
 
+	"rowcast/internal/program"
 	"rowcast/internal/throwaway"
 )
 
@@ -52,7 +53,7 @@ func (b *bench) rowcast(s *throwaway.Server, tables string, path func(i int) str
 	}
 	return &target{
 		addr: addr, path: path, profile: profile,
-		pids: func() ([]int, error) { return []int{d.pid()}, nil },
+		pids: func() ([]int, error) { return []int{d.PID()}, nil },
 		send: func(n int64) error { return insert(c, n) },
 		stop: func() error { return errors.Join(c.Close(), d.stop()) },
 	}, nil
@@ -72,7 +73,7 @@ func (b *bench) bare() (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr()
+	addr, err := program.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (b *bench) bare() (*target, error) {
 	}
 	t := &target{
 		addr: addr, path: at("/"),
-		pids: func() ([]int, error) { return []int{d.pid()}, nil },
+		pids: func() ([]int, error) { return []int{d.PID()}, nil },
 		send: func(n int64) error {
 			_, err := io.WriteString(w, body(time.Now().UnixNano(), n)+"\n")
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"rowcast/cdc"
 	"rowcast/filters"
+	"rowcast/internal/program"
 	"rowcast/internal/renderer"
 	"rowcast/stream"
 )
@@ -46,7 +47,7 @@ func (a *app) open() (err error) {
 		return fmt.Errorf("%s: %w", a.conf.file, err)
 	}
 	conf := a.conf.stream()
-	if a.files = raiseFileLimit(); a.files > 0 {
+	if a.files = program.RaiseFiles(); a.files > 0 {
 		conf.MaxClients = min(conf.MaxClients, clientsWith(a.files))
 	}
 	a.clients = conf.MaxClients

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"rowcast/internal/program"
 	"rowcast/internal/throwaway"
 )
 
@@ -20,7 +21,7 @@ import (
 func TestDemo(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
 		parent := t.TempDir()
-		cmd, out := startDemo(t, parent, "--"+string(f), "--auto", "--every", "50ms")
+		demo, out := startDemo(t, parent, "--"+string(f), "--auto", "--every", "50ms")
 		url := ""
 		poll(t, "the banner", func() string {
 			if m := regexp.MustCompile(`page +(\S+)\n`).FindStringSubmatch(out.String()); m != nil && strings.Contains(out.String(), "Ctrl-C") {
@@ -44,34 +45,35 @@ func TestDemo(t *testing.T) {
 		c.until(t, "the row", func() bool {
 			return slices.ContainsFunc(c.events, func(e sseEvent) bool { return strings.Contains(e.data, "Typed By-Hand") })
 		})
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		if err := demo.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		if err := waitFor(cmd); err != nil {
+		if err := waitFor(demo); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
 		wantEmpty(t, parent)
 	})
 }
 
-func startDemo(t *testing.T, parent string, args ...string) (*osexec.Cmd, *syncBuffer) {
+func startDemo(t *testing.T, parent string, args ...string) (*program.Process, *syncBuffer) {
 	t.Helper()
 	out := &syncBuffer{}
 	cmd := osexec.Command(os.Args[0], append([]string{"demo", "--port", "0"}, args...)...)
 	cmd.Env = append(os.Environ(), asMain+"=1", "TMPDIR="+parent)
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
+	p, err := program.Start(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	return cmd, out
+	t.Cleanup(p.Kill)
+	return p, out
 }
 
 // waitFor waits for the demo's end, and ends it by force if that does not come.
-func waitFor(cmd *osexec.Cmd) error {
-	force := time.AfterFunc(testPatience/4, func() { _ = cmd.Process.Kill() })
+func waitFor(p *program.Process) error {
+	force := time.AfterFunc(testPatience/4, func() { _ = p.Signal(os.Kill) })
 	defer force.Stop()
-	return cmd.Wait()
+	return p.Wait()
 }
 
 func wantEmpty(t *testing.T, parent string) {
@@ -91,17 +93,17 @@ func wantEmpty(t *testing.T, parent string) {
 // A terminal that is closed sends SIGHUP: the demo ends as by Ctrl-C.
 func TestDemoHangup(t *testing.T) {
 	parent := t.TempDir()
-	cmd, out := startDemo(t, parent)
+	demo, out := startDemo(t, parent)
 	poll(t, "the banner", func() string {
 		if strings.Contains(out.String(), "Ctrl-C") {
 			return ""
 		}
 		return "so far: " + out.String()
 	})
-	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := demo.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if err := waitFor(cmd); err != nil || !strings.Contains(out.String(), "removing ") {
+	if err := waitFor(demo); err != nil || !strings.Contains(out.String(), "removing ") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	wantEmpty(t, parent)
@@ -113,17 +115,17 @@ func TestDemoKilled(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGHUP, os.Kill} {
 		for _, step := range []string{"copying", "starting"} {
 			parent := t.TempDir()
-			cmd, out := startDemo(t, parent)
+			demo, out := startDemo(t, parent)
 			poll(t, step, func() string {
 				if strings.Contains(out.String(), step) {
 					return ""
 				}
 				return "so far: " + out.String()
 			})
-			if err := cmd.Process.Signal(signal); err != nil {
+			if err := demo.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			if err := waitFor(cmd); (err == nil) != (signal != os.Kill) {
+			if err := waitFor(demo); (err == nil) != (signal != os.Kill) {
 				t.Errorf("%s at %s: %v\n%s", signal, step, err, out)
 			}
 			wantEmpty(t, parent)

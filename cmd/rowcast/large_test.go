@@ -47,7 +47,7 @@ func TestMillionRowsExact(t *testing.T) {
 				id = last
 			}
 		}
-		peak := peakMemory(t, p.cmd.Process.Pid)
+		peak := peakMemory(t, p.PID())
 		t.Logf("peak memory %d MiB", peak>>20)
 		if peak > maxPeak {
 			t.Errorf("peak memory of %d MiB for %d rows; at most %d", peak>>20, rows, maxPeak>>20)

@@ -8,51 +8,44 @@ import (
 	"syscall"
 	"testing"
 
+	"rowcast/internal/program"
 	"rowcast/internal/throwaway"
 )
 
 // process is a rowcast that can be sent signals.
 type process struct {
 	*instance
-	cmd   *osexec.Cmd
-	ended chan error // what Wait says; one message, so that nobody waits to send it
+	*program.Process
 }
 
 // spawn starts `serve` as a process and waits until it is ready.
 func spawn(t testing.TB, config string, through ...string) *process {
 	t.Helper()
 	file := writeConfig(t, config)
-	p := &process{instance: &instance{out: &syncBuffer{}, file: file}, ended: make(chan error, 1)}
+	i := &instance{out: &syncBuffer{}, file: file}
 	args := append(through, os.Args[0], "serve", "--config", file)
-	p.cmd = osexec.Command(args[0], args[1:]...)
-	p.cmd.Env = append(os.Environ(), asMain+"=1")
-	p.cmd.Stderr = p.out
-	if err := p.cmd.Start(); err != nil {
+	cmd := osexec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), asMain+"=1")
+	cmd.Stderr = i.out
+	started, err := program.Start(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		p.ended <- p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-gone
-	})
+	t.Cleanup(started.Kill)
 	poll(t, "rowcast to listen", func() string {
-		if m := listening.FindStringSubmatch(p.out.String()); m != nil {
-			p.url = m[1]
+		if m := listening.FindStringSubmatch(i.out.String()); m != nil {
+			i.url = m[1]
 			return ""
 		}
-		return "so far: " + p.out.String()
+		return "so far: " + i.out.String()
 	})
-	p.ready(t)
-	return p
+	i.ready(t)
+	return &process{i, started}
 }
 
 func (p *process) signal(t testing.TB, s os.Signal) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
+	if err := p.Signal(s); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -73,7 +66,7 @@ func TestSignals(t *testing.T) {
 	})
 	p.signal(t, syscall.SIGTERM)
 	c.until(t, "the end", func() bool { return c.ended })
-	if err := <-p.ended; err != nil {
+	if err := p.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, p.out)
 	}
 	c.mu.Lock()
@@ -107,7 +100,7 @@ func TestKilledExact(t *testing.T) {
 					p.signal(t, syscall.SIGKILL)
 				}
 			}
-			<-p.ended
+			_ = p.Wait() // it was killed
 			c.until(t, "the end", func() bool { return c.ended })
 			got = append(got, c.data()...)
 			last = c.lastID()

@@ -5,37 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
+
+	"rowcast/internal/program"
 )
 
 const (
 	startTimeout = 2 * time.Minute // for a server that neither dies nor answers
-	pollInterval = 10 * time.Millisecond
 	portTries    = 10
 )
 
-// process is one run of the server.
-type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed once it is gone and reaped
-}
-
-// pidBox lets PID be read while Restart waits.
-type pidBox struct{ v atomic.Int64 }
-
-func (b *pidBox) get() int { return int(b.v.Load()) }
-
 // startProcess starts argv in a session of its own, so that a terminal's
-// Ctrl-C does not reach it, with its output appended to the file log.
-func (s *Server) startProcess(argv []string) (*process, error) {
+// Ctrl-C does not reach it, with its output appended to the error log.
+func (s *Server) startProcess(argv []string) (*program.Process, error) {
 	log, err := os.OpenFile(s.ErrorLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the server's log: %w", err)
@@ -45,43 +32,11 @@ func (s *Server) startProcess(argv []string) (*process, error) {
 	cmd.Dir = s.dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", argv[0], err)
+	p, err := program.Start(cmd)
+	if err == nil {
+		s.current.Store(p)
 	}
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	pid := int64(cmd.Process.Pid)
-	s.pid.v.Store(pid)
-	go func() {
-		_ = cmd.Wait()
-		s.pid.v.CompareAndSwap(pid, 0)
-		close(p.done)
-	}()
-	return p, nil
-}
-
-// kill ends the process and waits; it may be called at any time. The whole
-// session goes, since mariadb-install-db is a script with children.
-func (p *process) kill() {
-	select {
-	case <-p.done:
-		return
-	default:
-	}
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	_ = p.cmd.Process.Kill()
-	<-p.done
-}
-
-func (p *process) terminate(ctx context.Context) error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop the server: %w", err)
-	}
-	select {
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("stop the server: %w; it is still stopping", context.Cause(ctx))
-	}
+	return p, err
 }
 
 // run starts argv and waits for its end, or kills it when ctx ends.
@@ -94,13 +49,13 @@ func (s *Server) run(ctx context.Context, argv []string) error {
 		return err
 	}
 	select {
-	case <-p.done:
+	case <-p.Done():
 	case <-ctx.Done():
-		p.kill()
+		p.Kill()
 		return context.Cause(ctx)
 	}
-	if !p.cmd.ProcessState.Success() {
-		return fmt.Errorf("%s failed (%s): %s", argv[0], p.cmd.ProcessState, s.logTail(0))
+	if err := p.Wait(); err != nil {
+		return fmt.Errorf("%s failed (%w): %s", argv[0], err, s.logTail(0))
 	}
 	return nil
 }
@@ -109,7 +64,7 @@ func (s *Server) run(ctx context.Context, argv []string) error {
 // process may take it in between, so that it tries a few.
 func (s *Server) launchOnFreePort(ctx context.Context) error {
 	for try := 1; ; try++ {
-		port, err := freePort()
+		port, err := program.FreePort()
 		if err != nil {
 			return err
 		}
@@ -120,20 +75,6 @@ func (s *Server) launchOnFreePort(ctx context.Context) error {
 		}
 		s.logf("port %d was taken meanwhile, trying another", port)
 	}
-}
-
-// freePort prefers ports below the range from which the kernel serves
-// outgoing connections: one of those could take the port during a restart.
-func freePort() (int, error) {
-	var err error
-	for range 50 {
-		port := 10000 + rand.IntN(22000)
-		var l net.Listener
-		if l, err = net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, fmt.Errorf("find a free port on 127.0.0.1: %w", err)
 }
 
 var errPortTaken = errors.New("its port was taken by another process")
@@ -158,31 +99,20 @@ func (s *Server) launch(ctx context.Context, extraArgs []string) error {
 		return err
 	}
 	s.proc = p
-	stopKill := context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
-	defer stopKill()
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-p.done:
-			if ctx.Err() != nil {
-				return fmt.Errorf("start %s: %w", s.bin.flavor, context.Cause(ctx))
-			}
-			tail := s.logTail(logStart)
-			if portTakenText.MatchString(tail) {
-				return fmt.Errorf("start %s on port %d: %w", s.bin.flavor, s.port, errPortTaken)
-			}
-			return fmt.Errorf("start %s: it ended at once (%s); its log says: %s", s.bin.flavor, p.cmd.ProcessState, tail)
-		case <-tick.C:
-			if s.connect() == nil {
-				if !stopKill() {
-					<-p.done
-					return fmt.Errorf("start %s: %w", s.bin.flavor, context.Cause(ctx))
-				}
-				return nil
-			}
+	stopKill := context.AfterFunc(ctx, func() { _ = p.Signal(os.Kill) }) // and with it a connect that hangs
+	err = p.Ready(ctx, s.connect)
+	if !stopKill() || err != nil {
+		p.Kill()
+		switch tail := s.logTail(logStart); {
+		case ctx.Err() != nil:
+			return fmt.Errorf("start %s: %w", s.bin.flavor, context.Cause(ctx))
+		case portTakenText.MatchString(tail):
+			return fmt.Errorf("start %s on port %d: %w", s.bin.flavor, s.port, errPortTaken)
+		default:
+			return fmt.Errorf("start %s: it ended at once (%s); its log says: %s", s.bin.flavor, p.State(), tail)
 		}
 	}
+	return nil
 }
 
 // logTail is the end of the error log written after offset, on one line.

@@ -21,8 +21,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-mysql-org/go-mysql/client"
+
+	"rowcast/internal/program"
 )
 
 // Flavor names the maker of a server.
@@ -61,11 +64,11 @@ type Server struct {
 	port    int
 	version string
 
-	life   sync.Mutex // held while the server is started or stopped
-	proc   *process   // the current or the last run; nil before the first
+	life   sync.Mutex       // held while the server is started or stopped
+	proc   *program.Process // the current or the last run; nil before the first
 	closed bool
 
-	pid pidBox
+	current atomic.Pointer[program.Process] // proc, for PID to read while Restart waits
 
 	sqlMu sync.Mutex // guards conn and what runs on it
 	conn  *client.Conn
@@ -94,7 +97,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if err := s.start(ctx); err != nil {
 		if s.proc != nil {
-			s.proc.kill()
+			s.proc.Kill()
 		}
 		s.dropConn()
 		return nil, errors.Join(err, s.janitor.sweep())
@@ -137,7 +140,7 @@ func (s *Server) stop(ctx context.Context) error {
 		s.dropConnLocked()
 		s.sqlMu.Unlock()
 	}
-	err := s.proc.terminate(ctx)
+	err := s.proc.Terminate(ctx)
 	if err == nil {
 		s.dropConn()
 	}
@@ -150,7 +153,7 @@ func (s *Server) Kill() error {
 	defer s.life.Unlock()
 	if s.proc != nil {
 		s.logf("killing %s", s.bin.flavor)
-		s.proc.kill()
+		s.proc.Kill()
 	}
 	s.dropConn()
 	return nil
@@ -181,7 +184,7 @@ func (s *Server) Close() error {
 	}
 	s.closed = true
 	if s.proc != nil {
-		s.proc.kill()
+		s.proc.Kill()
 	}
 	s.dropConn()
 	return s.janitor.dismiss()
@@ -218,7 +221,12 @@ func (s *Server) User() string { return accountUser }
 func (s *Server) Password() string { return accountPassword }
 
 // PID is the process id of the server, or 0 while it doesn't run.
-func (s *Server) PID() int { return s.pid.get() }
+func (s *Server) PID() int {
+	if p := s.current.Load(); p != nil && !p.Ended() {
+		return p.PID()
+	}
+	return 0
+}
 
 func (s *Server) logf(format string, args ...any) {
 	if s.opts.Log != nil {
