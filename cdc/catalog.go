@@ -97,16 +97,8 @@ func touching(list []found[alteration], name ddl.Name) *found[alteration] {
 	return nil
 }
 
-// tracker is the Source as one reader has it. A reading passes every group from the
-// one where it began, so that nobody has to search what it has passed.
-type tracker struct {
-	*Source
-	live   bool
-	passed Position // all statements from the beginning of the reading up to here are in the catalog
-}
-
 // pass notes that the binlog was read up to a place, and what it held there.
-func (rd *tracker) pass(to Position, statements ...found[alteration]) {
+func (rd *reading) pass(to Position, statements ...found[alteration]) {
 	if to.Compare(rd.passed) >= 0 {
 		rd.catalog.altered.note(rd.passed, to, statements...)
 		rd.passed = to
@@ -114,12 +106,12 @@ func (rd *tracker) pass(to Position, statements ...found[alteration]) {
 }
 
 // alter implements server.
-func (rd *tracker) alter(st *ddl.Statement, at Position) {
+func (rd *reading) alter(st *ddl.Statement, at Position) {
 	rd.pass(at, alters(st, at))
 }
 
 // define implements server.
-func (rd *tracker) define(ctx context.Context, name ddl.Name, at, read Position) (*schema.Table, error) {
+func (rd *reading) define(ctx context.Context, name ddl.Name, at, read Position) (*schema.Table, error) {
 	rd.pass(read)
 	c := rd.catalog
 	d, ok := c.get(name)
@@ -150,7 +142,7 @@ func (rd *tracker) define(ctx context.Context, name ddl.Name, at, read Position)
 }
 
 // hint implements server.
-func (rd *tracker) hint(ctx context.Context, name ddl.Name, at Position) (*schema.Table, error) {
+func (rd *reading) hint(ctx context.Context, name ddl.Name, at Position) (*schema.Table, error) {
 	c := rd.catalog
 	c.mu.Lock()
 	d, ok := c.hints[name]
@@ -179,7 +171,7 @@ func (rd *tracker) hint(ctx context.Context, name ddl.Name, at Position) (*schem
 }
 
 // alterations lists the statements between two places that alter tables.
-func (rd *tracker) alterations(ctx context.Context, from, to Position) ([]found[alteration], error) {
+func (rd *reading) alterations(ctx context.Context, from, to Position) ([]found[alteration], error) {
 	list, err := rd.catalog.altered.between(ctx, from, to, rd.live, rd.searchAlterations)
 	if err != nil {
 		return nil, fmt.Errorf("look for altered tables between %s and %s: %w", from, to, err)

@@ -26,7 +26,7 @@ const (
 var errBusy = errors.New("the table is locked, or about to be altered")
 
 // load asks the server for a table's definition and the place in the binlog that it is of.
-func (rd *tracker) load(ctx context.Context, name ddl.Name) (definition, error) {
+func (rd *reading) load(ctx context.Context, name ddl.Name) (definition, error) {
 	conn, err := rd.Connect(ctx)
 	if err != nil {
 		return definition{}, err
@@ -70,7 +70,7 @@ func (s *Source) lockedDefinition(c *client.Conn, name ddl.Name) (d definition, 
 // optimisticDefinition serves tables that stay locked, as during a restore. It reads
 // the definition twice, one lock wait apart, and trusts it if both readings agree and
 // no statement that was logged in between names the table.
-func (rd *tracker) optimisticDefinition(ctx context.Context, c *client.Conn, name ddl.Name) (d definition, err error) {
+func (rd *reading) optimisticDefinition(ctx context.Context, c *client.Conn, name ddl.Name) (d definition, err error) {
 	first, err := unlockedDefinition(c, name)
 	if err != nil {
 		return d, err

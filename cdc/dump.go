@@ -48,10 +48,10 @@ type dump struct {
 }
 
 // openDump starts a dump at file/pos. c becomes the dump's, also on error.
-func openDump(ctx context.Context, c *client.Conn, flavor Flavor, id uint32, uuid, file string, pos uint32, patience time.Duration) (*dump, error) {
+func openDump(ctx context.Context, c *client.Conn, flavor Flavor, as replica, file string, pos uint32, patience time.Duration) (*dump, error) {
 	d := &dump{conn: c, raw: c.Conn.Conn, patience: patience}
 	d.stop = context.AfterFunc(ctx, func() { d.raw.Close() })
-	if err := d.request(flavor, id, uuid, file, pos); err != nil {
+	if err := d.request(flavor, as, file, pos); err != nil {
 		d.close()
 		return nil, fmt.Errorf("ask for the binlog from %s/%d: %w", file, pos, explain(err))
 	}
@@ -81,12 +81,12 @@ func (d *dump) hears(within time.Duration) bool {
 	return err == nil
 }
 
-func (d *dump) request(flavor Flavor, id uint32, uuid, file string, pos uint32) error {
+func (d *dump) request(flavor Flavor, as replica, file string, pos uint32) error {
 	beat := (d.patience / 4).Nanoseconds()
 	set := []string{
 		"SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
 		fmt.Sprintf("SET @master_heartbeat_period = %d, @source_heartbeat_period = %d", beat, beat),
-		fmt.Sprintf("SET @slave_uuid = '%s', @replica_uuid = '%s'", uuid, uuid),
+		fmt.Sprintf("SET @slave_uuid = '%s', @replica_uuid = '%s'", as.uuid, as.uuid),
 	}
 	if flavor == MariaDB {
 		set = append(set, "SET @mariadb_slave_capability = 4") // knows GTID events: without it they come disguised
@@ -96,7 +96,7 @@ func (d *dump) request(flavor Flavor, id uint32, uuid, file string, pos uint32) 
 			return err
 		}
 	}
-	if err := d.command(registration(id)); err != nil {
+	if err := d.command(registration(as.id)); err != nil {
 		return err
 	}
 	if _, err := d.conn.ReadOKPacket(); err != nil {
@@ -105,7 +105,7 @@ func (d *dump) request(flavor Flavor, id uint32, uuid, file string, pos uint32) 
 	p := make([]byte, 4+11, 4+11+len(file))
 	p[4] = mysql.COM_BINLOG_DUMP
 	binary.LittleEndian.PutUint32(p[5:], pos)
-	binary.LittleEndian.PutUint32(p[11:], id)
+	binary.LittleEndian.PutUint32(p[11:], as.id)
 	if err := d.command(append(p, file...)); err != nil {
 		return err
 	}

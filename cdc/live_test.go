@@ -132,8 +132,8 @@ func source(t testing.TB, s *throwaway.Server) *Source {
 	return src
 }
 
-// reading is a Source.Read under way.
-type reading struct {
+// following is a Source.Read under way.
+type following struct {
 	*recorder
 	src  *Source
 	err  error
@@ -142,10 +142,10 @@ type reading struct {
 }
 
 // read starts a reading and waits until it has begun.
-func read(t *testing.T, src *Source, from Position, rec *recorder) *reading {
+func read(t *testing.T, src *Source, from Position, rec *recorder) *following {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	rd := &reading{recorder: rec, src: src, done: make(chan struct{}), stop: cancel}
+	rd := &following{recorder: rec, src: src, done: make(chan struct{}), stop: cancel}
 	go func() {
 		defer close(rd.done)
 		rd.err = src.Read(ctx, from, rec)
@@ -156,7 +156,7 @@ func read(t *testing.T, src *Source, from Position, rec *recorder) *reading {
 }
 
 // upTo waits until the reading has passed the server's current end.
-func (rd *reading) upTo(t *testing.T) Position {
+func (rd *following) upTo(t *testing.T) Position {
 	t.Helper()
 	now, err := rd.src.Now(t.Context())
 	if err != nil {
@@ -285,7 +285,7 @@ func ordered(t *testing.T, list []heard) {
 }
 
 // replays: from each id, by a Source that knows nothing, exactly the rest comes.
-func replays(t *testing.T, rd *reading, first int) {
+func replays(t *testing.T, rd *following, first int) {
 	t.Helper()
 	src, err := New(rd.src.cfg)
 	if err != nil {

@@ -79,7 +79,7 @@ func (s *Source) each(ctx context.Context, from Position, f func(*event) (done b
 }
 
 func (s *Source) eachOn(ctx context.Context, c *client.Conn, from Position, f func(*event) (bool, error)) error {
-	d, err := s.dump(ctx, c, s.identify(c), from, false)
+	d, err := s.dump(ctx, c, from, anyReplica(c))
 	if err != nil {
 		return err
 	}

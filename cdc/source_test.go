@@ -639,11 +639,12 @@ func TestSilence(t *testing.T) {
 			t.Fatal(err)
 		}
 		rec := newRecorder()
-		r := newReader(rec, &tracker{Source: src}, Position{})
-		if _, err := src.approach(c, r, false); err != nil {
+		rd := src.reading(Position{}, rec)
+		r := rd.reader
+		if err := rd.approach(c); err != nil {
 			t.Fatal(err)
 		}
-		d, err := src.dump(t.Context(), c, src.identify(c), r.cur, false)
+		d, err := src.dump(t.Context(), c, r.cur, rd.replica(c))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -661,19 +662,20 @@ func TestSilence(t *testing.T) {
 			}
 		}
 		upTo(func() bool { return r.known })
-		if !src.nothingToSay(t.Context(), d, r) {
+		if !rd.nothingToSay(t.Context(), d) {
 			t.Error("a dump with nothing to say was taken for a dead one")
 		}
 		before := *r
+		earlier := reading{Source: src, reader: &before}
 		exec(t, s, "INSERT INTO draft.picks (player) VALUES ('a')")
-		if !src.nothingToSay(t.Context(), d, r) {
+		if !rd.nothingToSay(t.Context(), d) {
 			t.Error("a dump that is about to say something was taken for a dead one")
 		}
 		upTo(func() bool { return rec.groups > 0 })
 		exec(t, s, fmt.Sprintf("KILL %d", d.conn.GetConnectionID()))
 		for e := (event{}); err == nil; err = d.next(&e) {
 		}
-		if src.nothingToSay(t.Context(), d, r) || src.nothingToSay(t.Context(), d, &before) {
+		if rd.nothingToSay(t.Context(), d) || earlier.nothingToSay(t.Context(), d) {
 			t.Error("a dump that the server has ended was taken for a silent one")
 		}
 	})

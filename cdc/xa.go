@@ -155,7 +155,7 @@ type xaState struct {
 // prepared implements server: it looks from the file that the transaction's end
 // is in back to the oldest. A reading needs it for what was prepared before it
 // began; it stands still meanwhile, which is logged.
-func (rd *tracker) prepared(ctx context.Context, xid string, before Position) (xaState, error) {
+func (rd *reading) prepared(ctx context.Context, xid string, before Position) (xaState, error) {
 	rd.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "ended", before)
 	c, err := rd.Connect(ctx)
 	if err != nil {
