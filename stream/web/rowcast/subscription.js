@@ -35,7 +35,7 @@ export class Subscription {
   #begun = false;
   #closing = new AbortController();
   #tabs;
-  #held = null; // what the tab that leads told while this one catches up
+  #held = null; // the leading tab's messages, which wait while this tab catches up
 
   constructor(streams, options) {
     const { withCredentials = false, headers, poll } = options;
@@ -125,10 +125,10 @@ export class Subscription {
       this.#phase = "reset";
       this.#show();
       const reset = JSON.parse(event.data);
-      const told = call(this.#options.onReset, reset, event);
+      const done = call(this.#options.onReset, reset, event);
       const { load } = this.#options;
       if (load) this.#load("reset", (how) => load(reset, how));
-      else if (typeof told?.then === "function") this.#load("reset", () => told);
+      else if (typeof done?.then === "function") this.#load("reset", () => done);
     } else {
       this.#phase = "";
       call(this.#options.onChange, this.#read(event.data), event);
@@ -197,7 +197,7 @@ export class Subscription {
     this.#tabs?.tell({ prev: this.#last, ...message });
   }
 
-  // --- what the tab that leads tells
+  // --- what comes from the leading tab
 
   #hear(message) {
     const { prev, state, event, mark, refused } = message;
@@ -212,7 +212,7 @@ export class Subscription {
     this.#mark(mark);
   }
 
-  /** Fetches what this tab lacks up to the id target, by a connection of its own; then goes on with what was told meanwhile. */
+  /** Fetches what this tab lacks up to the id target, by a connection of its own; then goes on with the messages that came meanwhile. */
   async #catchUp(target, message) {
     this.#held = message ? [message] : [];
     const caughtUp = new AbortController();
