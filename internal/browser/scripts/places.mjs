@@ -87,9 +87,13 @@ scene("one that is mounted again at once misses nothing, also just after a reloa
   await listen(page, "first");
   await isOpen(page, "first");
   await reload(page, () => insert("away"));
-  await listen(page, "mounted");
-  await page.evaluate(() => mounted.close());
-  await listen(page, "again");
+  await page.evaluate(async () => { // at once: nothing can arrive in between
+    const { subscribe } = await import("/rowcast.js");
+    window.heard = { mounted: [], again: [] };
+    const mount = (name) => subscribe("picks", { onChange: (c) => heard[name].push(c.row.player) });
+    mount("mounted").close();
+    mount("again");
+  });
   await becomes("what was missed", { mounted: [], again: ["away"] }, () => heard(page));
   await new Promise((done) => setTimeout(done, 1500)); // its place is not forgotten after all
   assert.equal((await stored(page)).length, 1);
