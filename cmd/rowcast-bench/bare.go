@@ -6,14 +6,53 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rowcast/internal/program"
 )
+
+// bare starts the loop of writes, which gets its events by a pipe.
+func (b *bench) bare() (*target, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	addr, err := program.FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	d, err := startDaemon([]string{self, "child", "writes", addr}, r)
+	r.Close()
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	t := &target{
+		addr: addr, path: at("/"),
+		pids: func() ([]int, error) { return []int{d.PID()}, nil },
+		send: func(n int64) error {
+			_, err := io.WriteString(w, body(time.Now().UnixNano(), n)+"\n")
+			return err
+		},
+		stop: func() error { return errors.Join(w.Close(), d.stop()) },
+	}
+	if err := d.ready(b.ctx, func() error { return listens(addr) }); err != nil {
+		return nil, errors.Join(err, t.stop())
+	}
+	return t, nil
+}
 
 // bareServe is the floor for a fan-out in Go: a line of standard input goes to
 // every client with one write each, by as many goroutines as there are cores,
@@ -89,6 +128,6 @@ func (b *bareLoop) write(chunk []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, fd := range b.fds {
-		_, _ = unix.Write(fd, chunk) // who has left is not looked for
+		_, _ = unix.Write(fd, chunk) // a client that has left is not looked for
 	}
 }

@@ -157,7 +157,7 @@ func (c *clients) read(i int) (events int64) {
 		c.sent, err = k.feed(c.buf[:n], c.sent[:0])
 	}
 	if err != nil {
-		c.err = fmt.Errorf("client %d, behind event %d: %w", i, k.last, err)
+		c.err = fmt.Errorf("client %d, after event %d: %w", i, k.last, err)
 		return 0
 	}
 	if opens && k.state != inHeader {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/bits"
 	"strings"
 )
 
@@ -157,36 +156,4 @@ func digits(b []byte) (v int64, ok bool) {
 		v = v*10 + int64(c-'0')
 	}
 	return v, true
-}
-
-// hist counts delays with an error of at most 1.6 %: 64 steps to each doubling.
-type hist struct {
-	counts [64 * 40]uint64 // of microseconds
-	n      uint64
-}
-
-func (h *hist) add(ns int64) {
-	us := uint64(max(ns, 0)) / 1000
-	i := us
-	if us >= 64 {
-		e := bits.Len64(us) - 7
-		i = uint64(e+1)*64 + us>>e - 64
-	}
-	h.counts[min(i, uint64(len(h.counts)-1))]++
-	h.n++
-}
-
-// quantile is in milliseconds; 0 where nothing was counted.
-func (h *hist) quantile(q float64) float64 {
-	left := int64(q * float64(h.n))
-	for i, n := range h.counts {
-		if left -= int64(n); left < 0 {
-			if i < 64 {
-				return float64(i) / 1000
-			}
-			e := i/64 - 1
-			return float64(uint64(i%64+64)<<e) / 1000
-		}
-	}
-	return 0
 }

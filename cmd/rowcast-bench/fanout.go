@@ -13,7 +13,7 @@ import (
 type fanoutCmd struct {
 	Duration time.Duration `default:"10s" help:"How long events are published in each measurement."`
 	Scale    float64       `default:"1" help:"Numbers of clients are multiplied by this: less for a quick look."`
-	Alone    bool          `help:"Leave the peers out."`
+	Alone    bool          `help:"Leave out the peers."`
 	Only     string        `help:"Measure these alone: shared, saturated, idle, latency, many or beside."`
 }
 

@@ -11,7 +11,7 @@ import (
 
 const (
 	warmUp    = 10               // events, or target.warmUp, before anything is counted
-	inFlight  = 16               // of a saturated run: events that not everybody has got yet
+	inFlight  = 16               // of a saturated run: events that some client lacks yet
 	stalledAt = 15 * time.Second // nothing arrived for so long: nothing more will
 )
 
@@ -21,7 +21,7 @@ type load struct {
 	rate     float64 // events a second; 0: as fast as they are taken; less: none
 	duration time.Duration
 	settle   time.Duration // between the last client's coming and the first event
-	rest     time.Duration // behind that: how long CPU at rest is counted
+	rest     time.Duration // after that: how long CPU at rest is counted
 }
 
 // result of one measurement. Times are milliseconds of each event's way from

@@ -7,8 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -23,7 +27,7 @@ type target struct {
 	path    func(i int) string         // what client i asks for
 	pids    func() ([]int, error)      // its processes
 	send    func(n int64) error        // publishes events of number n: every client gets one
-	want    func(i int, n int64) int64 // how many events client i has behind n; nil: n
+	want    func(i int, n int64) int64 // how many events client i has after n; nil: n
 	clients int                        // how many there are, if not as the load says
 	warmUp  int                        // events before anything is counted, if more than usual
 	stop    func() error
@@ -67,40 +71,6 @@ func insertFeed(c *client.Conn, n int64) error {
 	return err
 }
 
-// bare starts the loop of writes, which gets its events by a pipe.
-func (b *bench) bare() (*target, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	addr, err := program.FreeAddr()
-	if err != nil {
-		return nil, err
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	d, err := startDaemon([]string{self, "child", "writes", addr}, r)
-	r.Close()
-	if err != nil {
-		return nil, errors.Join(err, w.Close())
-	}
-	t := &target{
-		addr: addr, path: at("/"),
-		pids: func() ([]int, error) { return []int{d.PID()}, nil },
-		send: func(n int64) error {
-			_, err := io.WriteString(w, body(time.Now().UnixNano(), n)+"\n")
-			return err
-		},
-		stop: func() error { return errors.Join(w.Close(), d.stop()) },
-	}
-	if err := d.ready(b.ctx, func() error { return listens(addr) }); err != nil {
-		return nil, errors.Join(err, t.stop())
-	}
-	return t, nil
-}
-
 // listens looks without connecting, which a server would count as a client.
 func listens(addr string) error {
 	text, err := os.ReadFile("/proc/net/tcp")
@@ -127,4 +97,122 @@ func waitFor(ctx context.Context, d time.Duration, ok func() bool) bool {
 		time.Sleep(time.Millisecond)
 	}
 	return true
+}
+
+const startTimeout = 30 * time.Second
+
+// build makes the rowcast program that is measured, as `make build` does.
+func (b *bench) build() error {
+	if b.Rowcast != "" {
+		return nil
+	}
+	b.Rowcast = filepath.Join(b.dir, "rowcast")
+	b.logf("building rowcast")
+	cmd := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-o", b.Rowcast, "rowcast/cmd/rowcast")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build rowcast: %w: %s; run this in rowcast's own tree, or give --rowcast", err, out)
+	}
+	return nil
+}
+
+// config writes a config file for s, with tables in TOML. admin is empty for none.
+func (b *bench) config(s *throwaway.Server, listen, admin, tables string) (path string, err error) {
+	path = filepath.Join(b.dir, "config.toml")
+	text := fmt.Sprintf(`
+[source]
+addr = %q
+user = %q
+password = %q
+tls = "off"
+[http]
+listen = %q
+[admin]
+listen = %q
+%s`, s.Addr(), s.User(), s.Password(), listen, admin, tables)
+	return path, os.WriteFile(path, []byte(text), 0o600)
+}
+
+// daemon is a program that serves until it is stopped.
+type daemon struct{ *program.Process }
+
+func startDaemon(argv []string, stdin io.Reader) (daemon, error) {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdin = stdin
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
+	p, err := program.Start(cmd)
+	return daemon{p}, err
+}
+
+// stop ends it in order, or by force after a while, which is an error.
+func (d daemon) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	err := d.Terminate(ctx)
+	if err != nil {
+		d.Kill()
+	}
+	return err
+}
+
+// ready waits until ok says nil.
+func (d daemon) ready(ctx context.Context, ok func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return d.Ready(ctx, ok)
+}
+
+// serveRowcast starts `rowcast serve` and returns when it follows the binlog.
+// profile takes a CPU profile of it; nil where none is wanted.
+func (b *bench) serveRowcast(s *throwaway.Server, tables string) (d daemon, addr string, profile func(seconds int) error, err error) {
+	if addr, err = program.FreeAddr(); err != nil {
+		return d, "", nil, err
+	}
+	admin := ""
+	if b.Profile != "" {
+		if admin, err = program.FreeAddr(); err != nil {
+			return d, "", nil, err
+		}
+		profile = func(seconds int) error { return b.fetchProfile(admin, seconds) }
+	}
+	conf, err := b.config(s, addr, admin, tables)
+	if err != nil {
+		return d, "", nil, err
+	}
+	d, err = startDaemon([]string{b.Rowcast, "serve", "--config", conf, "--drain", "1s"}, nil)
+	if err != nil {
+		return d, "", nil, err
+	}
+	err = d.ready(b.ctx, func() error {
+		resp, err := http.Get("http://" + addr + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return errors.New(resp.Status)
+		}
+		return nil
+	})
+	if err != nil {
+		return d, "", nil, errors.Join(err, d.stop())
+	}
+	http.DefaultClient.CloseIdleConnections()
+	return d, addr, profile, nil
+}
+
+// fetchProfile keeps a profile under a name of its own.
+func (b *bench) fetchProfile(admin string, seconds int) error {
+	resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", admin, seconds))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	out, err := os.CreateTemp(b.Profile, "serve-*.pprof")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, resp.Body)
+	b.logf("profile: %s", out.Name())
+	return errors.Join(err, out.Close())
 }
