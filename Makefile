@@ -2,9 +2,9 @@
 # make test     everything, on real MySQL and MariaDB servers; installs what it needs (Debian)
 # make soak     exactness under random faults, 15 minutes and a million changes per server; SOAK="-duration 1h"
 # make lint     vet, gofmt, staticcheck
-# make bench    rowcast beside its peers, as the README's tables; BENCH=decode, fanout, poll or all
+# make bench    rowcast compared with its peers, as in the README's tables; BENCH=decode, fanout, poll or all
 # make build    bin/rowcast, static
-# make servers  installs MariaDB, and MySQL beside the system, for the tests and the demo
+# make servers  installs MariaDB, and MySQL into a cache folder, for the tests and the demo
 GO          ?= go
 STATICCHECK ?= v0.8.2
 SOAK        ?=
@@ -30,7 +30,7 @@ test: servers browsers cc
 	$(GO) test -race -timeout 30m -run 'Under|Cut' ./internal/soak
 	$(GO) test -timeout 30m -parallel 4 -skip 'Under|Cut' ./internal/soak # herds are timed: the race detector takes ten times their CPU
 
-# Without the race detector: what it slows down most is what is counted here.
+# Without the race detector, which slows down most what is measured here.
 soak: servers
 	$(GO) test -timeout 24h -count 1 -v ./internal/soak -soak $(SOAK)
 

@@ -73,7 +73,7 @@ func openClients(ctx context.Context, addr string, n int, path func(i int) strin
 	return c, nil
 }
 
-// close ends all clients; it tells what went wrong with any of them so far.
+// close ends all clients; its error is what went wrong with any of them so far.
 func (c *clients) close() error {
 	c.stop.Store(true)
 	<-c.done
@@ -177,18 +177,18 @@ func (c *clients) read(i int) (events int64) {
 	return int64(len(c.sent))
 }
 
-// short tells which clients have not got everything up to the event that want
+// short says which clients have not got everything up to the event that want
 // names; only after close.
 func (c *clients) short(want func(i int) int64) error {
-	missing, who := int64(0), 0
+	missing, lacking := int64(0), 0
 	for i := range c.conns {
 		if d := want(i) - c.conns[i].last; d != 0 {
 			missing += d
-			who++
+			lacking++
 		}
 	}
-	if who > 0 {
-		return fmt.Errorf("%d events are missing at %d clients", missing, who)
+	if lacking > 0 {
+		return fmt.Errorf("%d events are missing at %d clients", missing, lacking)
 	}
 	return nil
 }

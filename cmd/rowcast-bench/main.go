@@ -17,7 +17,7 @@ import (
 	"rowcast/internal/throwaway"
 )
 
-// common is what every benchmark can be told.
+// common are the options of every benchmark.
 type common struct {
 	Flavor  string `enum:"mysql,mariadb," default:"" help:"mysql or mariadb. Default: whichever is found, MariaDB first."`
 	Rounds  int    `default:"3" help:"How often each contender has its turn; medians are shown."`

@@ -69,7 +69,7 @@ func childrenOf(pid int) (pids []int, err error) {
 	return pids, nil
 }
 
-// field finds the number behind a name in a file of /proc; 0 if there is none.
+// field finds the number after a name in a file of /proc; 0 if there is none.
 func field(text, name string) int64 {
 	_, rest, _ := strings.Cut(text, name)
 	f := strings.Fields(rest)

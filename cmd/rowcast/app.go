@@ -37,7 +37,7 @@ type app struct {
 	clients int    // that may be connected
 }
 
-// open does what can fail at once: it judges the config and listens. A port
+// open does what can fail at once: it checks the config and listens. A port
 // that is taken is reported before any wait for the database.
 func (a *app) open() (err error) {
 	if a.set, err = a.conf.compile(); err != nil {
@@ -160,9 +160,9 @@ func (a *app) close(ctx context.Context, servers []*http.Server) {
 	}
 }
 
-// work waits for the database, judges it, and reads its binlog.
+// work waits for the database, checks it, and reads its binlog.
 func (a *app) work(ctx context.Context) error {
-	if err := a.meet(ctx); err != nil {
+	if err := a.waitAndInspect(ctx); err != nil {
 		return err
 	}
 	return a.server.Run(ctx)

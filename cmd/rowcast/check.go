@@ -14,7 +14,7 @@ type checkCmd struct {
 
 func (checkCmd) Help() string {
 	return `Reads the config, then asks the server, and prints a line for each thing it looked at: ok, warn or fail,
-what was found, and what mends it. Exits 1 when anything fails.
+what was found, and how to fix it. Exits 1 when anything fails.
 
   rowcast check
   rowcast check --config new.toml && cp new.toml config.toml`
@@ -60,7 +60,7 @@ func (ch *checkCmd) Run(c *console) error {
 	for _, f := range findings {
 		p.line(f.Level, f.String())
 	}
-	verdicts, err := judgeTables(c.ctx, src, conf, set)
+	verdicts, err := inspectTables(c.ctx, src, conf, set)
 	if err != nil {
 		return p.fail(err)
 	}

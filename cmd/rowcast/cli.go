@@ -21,12 +21,12 @@ const (
 
 // commands is the command line; each command's help is with its type.
 type commands struct {
-	Serve   serveCmd   `cmd:"" default:"withargs" help:"Stream the changes that the config publishes; what rowcast does without a command."`
-	Check   checkCmd   `cmd:"" help:"Judge the config and the live server, with the SQL that mends what is wrong."`
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Stream the changes that the config publishes. The default command."`
+	Check   checkCmd   `cmd:"" help:"Check the config and the live server, with the SQL to fix problems."`
 	Tail    tailCmd    `cmd:"" help:"Print the events of streams on standard output, without HTTP."`
 	Explain explainCmd `cmd:"" help:"Show a change, and why a stream passes it on or not."`
 	Demo    demoCmd    `cmd:"" help:"Start a throwaway database with a sample, and rowcast on it."`
-	Health  healthCmd  `cmd:"" help:"Ask a running rowcast whether it is well, as a container's health check."`
+	Health  healthCmd  `cmd:"" help:"Ask a running rowcast whether it is healthy, for container health checks."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -47,7 +47,7 @@ func (c *console) variable(name string) (value string, ok bool) {
 	return value, ok
 }
 
-// usageError is a command line that can't be meant.
+// usageError is a command line that makes no sense.
 type usageError struct{ error }
 
 // exitCode is an error that has been reported already: it is the process's exit code.
@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, env []str
 		kong.Name("rowcast"),
 		kong.Description("rowcast streams the committed row changes of a MySQL or MariaDB database to browsers, as Server-Sent Events.\n\n"+
 			"  rowcast demo     to see it at work\n"+
-			"  rowcast check    before it is let loose on a server\n"+
+			"  rowcast check    before running it against a server\n"+
 			"  rowcast serve    with config.toml in this folder"),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exitCode(code)) }),
@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, env []str
 }
 
 func execute(c *console, parser *kong.Kong, args []string) error {
-	if len(args) > 0 && args[0] == "help" { // as other programs have it
+	if len(args) > 0 && args[0] == "help" { // as with other programs
 		args = append(slices.Clone(args[1:]), "--help")
 	}
 	if err := knownCommand(parser, args); err != nil {
@@ -119,8 +119,8 @@ func execute(c *console, parser *kong.Kong, args []string) error {
 	return parsed.Run(c)
 }
 
-// knownCommand: since serve needs no naming, a mistyped command would be taken
-// for an argument of serve.
+// knownCommand refuses what is not a command: since serve is the default, a
+// mistyped one would be taken for an argument of serve.
 func knownCommand(parser *kong.Kong, args []string) error {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return nil

@@ -128,7 +128,7 @@ func parseConfig(file, text string, env []string) (*config, error) {
 	return c, nil
 }
 
-// check judges values, and what they mean together.
+// check checks values, and how they go together.
 func (c *config) check() error {
 	s := &c.Source
 	if s.Password != "" && s.PasswordFile != "" {
@@ -212,7 +212,7 @@ func (c *config) stream() stream.Config {
 	}
 }
 
-// compile judges the [[table]] entries as far as that goes without a server.
+// compile checks the [[table]] entries as far as possible without a server.
 func (c *config) compile() (*filters.Set, error) {
 	v := &c.Values
 	set, err := filters.Compile(c.Tables, filters.Options{

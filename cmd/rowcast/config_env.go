@@ -82,8 +82,8 @@ func (c *config) setVariables() error {
 
 var serviceVariable = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_.+)?)$`)
 
-// fromKubernetes: a Service whose name begins with rowcast gives every pod beside
-// it variables that begin like ours.
+// fromKubernetes tells whether Kubernetes has set a variable: a Service whose name
+// begins with rowcast gives every pod of its namespace variables that begin like ours.
 func fromKubernetes(name string, env []string) bool {
 	if !slices.ContainsFunc(env, func(pair string) bool { return strings.HasPrefix(pair, "KUBERNETES_SERVICE_HOST=") }) {
 		return false

@@ -14,13 +14,13 @@ import (
 	"rowcast/internal/renderer"
 )
 
-// retryReload is when a config that could not be judged, since the database was
-// away, is looked at again.
+// retryReload is how long a config waits that could not be checked because the
+// database was away.
 const retryReload = 5 * time.Second
 
 // reloadOnChange takes a changed config over, on SIGHUP and when the file
 // changes, until ctx ends. A config that is not read from a file never changes,
-// and SIGHUP is left to whoever made it.
+// and the command that made it handles SIGHUP itself.
 func (a *app) reloadOnChange(ctx context.Context) {
 	if !a.conf.onDisk {
 		return
@@ -55,7 +55,7 @@ func (a *app) reloadOnChange(ctx context.Context) {
 // reload takes the config over whole, or changes nothing and says why. The
 // error is of a kind that mayPass tells apart.
 func (a *app) reload(ctx context.Context) error {
-	conf, set, err := a.judgeReload(ctx)
+	conf, set, err := a.checkReload(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -74,7 +74,7 @@ func (a *app) reload(ctx context.Context) error {
 	return nil
 }
 
-func (a *app) judgeReload(ctx context.Context) (*config, *filters.Set, error) {
+func (a *app) checkReload(ctx context.Context) (*config, *filters.Set, error) {
 	conf, err := loadConfig(a.conf.file, a.env)
 	if err != nil {
 		return nil, nil, unfit{err}
@@ -83,7 +83,7 @@ func (a *app) judgeReload(ctx context.Context) (*config, *filters.Set, error) {
 	if err != nil {
 		return nil, nil, unfit{err}
 	}
-	verdicts, err := judgeTables(ctx, a.src, conf, set)
+	verdicts, err := inspectTables(ctx, a.src, conf, set)
 	if err == nil {
 		err = a.src.Remember(ctx, set.Wants)
 	}

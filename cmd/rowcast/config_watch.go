@@ -16,8 +16,8 @@ import (
 // and config maps change several names, and half a file must not be used.
 const settle = 200 * time.Millisecond
 
-// watcher tells when a file has another content, be it written, renamed over,
-// or reached through links that were swapped.
+// watcher reports when a file's content changes, whether it is written, renamed
+// over, or reached through links that were swapped.
 type watcher struct {
 	file    string
 	log     *slog.Logger

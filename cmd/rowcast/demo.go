@@ -25,9 +25,9 @@ type demoCmd struct {
 }
 
 func (demoCmd) Help() string {
-	return `Starts a private database server of this machine in a temporary folder, with a sample hockey draft, and
-rowcast on it. Ctrl-C ends it all and removes the folder. It needs no config, no privileges and no
-running server, only MariaDB's or MySQL's programs: make servers installs both.
+	return `Starts a private database server in a temporary folder, with a sample hockey draft, and rowcast on it.
+Ctrl-C ends everything and removes the folder. It needs no config, no privileges and no running server,
+only the programs of MariaDB or MySQL: make servers installs both.
 
   rowcast demo --auto`
 }
@@ -154,6 +154,6 @@ Insert a pick there, or on the board, and see it at once:
 
   INSERT INTO picks (round, team, player) VALUES (1, 'Oilers', 'Jori Lahtinen');
 
-Ctrl-C ends it all and removes that folder.
+Ctrl-C ends everything and removes that folder.
 `, name, s.Version(), s.Dir(), a.url(), a.url(), a.url(), s.ClientCommand(), a.conf.file)
 }

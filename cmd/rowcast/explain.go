@@ -42,7 +42,7 @@ func (e *explainCmd) Run(c *console) error {
 	} else if e.Since == 0 {
 		return usageError{errors.New("say which change with --at ID, or how far back to count with --since 10m; see rowcast explain --help")}
 	} else if e.Since < 0 {
-		return usageError{fmt.Errorf("--since %s is no time in the past; write it as 10m", e.Since)}
+		return usageError{fmt.Errorf("--since %s is not in the past; write it as 10m", e.Since)}
 	}
 	conf, err := e.load(c)
 	if err != nil {
@@ -117,7 +117,7 @@ func (x *explaining) show(c *cdc.Change) {
 	}
 }
 
-// became is what a change is to who sees only rows that match; 0: nothing.
+// became is what a change is to a client that sees only rows that match; 0: nothing.
 func became(c *cdc.Change, clauses []filters.Clause) cdc.Op {
 	before, after := c.Before != nil, c.After != nil
 	for _, clause := range clauses {

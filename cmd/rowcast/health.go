@@ -62,8 +62,8 @@ func (h *healthCmd) Run(c *console) error {
 }
 
 // listen is where a rowcast with this config and environment listens. The
-// config is searched, not judged: the process that is asked about may have read
-// an earlier text of it.
+// config is searched, not checked: the process that is asked about may have read
+// an earlier version of it.
 func (f configFlag) listen(c *console) (string, error) {
 	listen, ok := c.variable("ROWCAST_HTTP_LISTEN")
 	if !ok {

@@ -25,7 +25,7 @@ func listen(key, addr string) (net.Listener, error) {
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("this account may not listen on %s; choose a port over 1023 in %s", addr, key)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%s is no address of this machine; choose one that is, or :port for all, in %s", addr, key)
+		return nil, fmt.Errorf("%s is not an address of this machine; choose one that is, or :port for all, in %s", addr, key)
 	}
 	return nil, fmt.Errorf("listen on %s: %w; change %s", addr, err, key)
 }

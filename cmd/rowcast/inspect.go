@@ -18,9 +18,9 @@ const (
 	lastWait  = 15 * time.Second
 )
 
-// meet waits for the database and judges it once it is there. What waiting
-// can't mend is returned, an error for each thing.
-func (a *app) meet(ctx context.Context) error {
+// waitAndInspect waits for the database and inspects it once it is there. What
+// waiting can't fix is returned, as an error for each thing.
+func (a *app) waitAndInspect(ctx context.Context) error {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		err := a.inspect(ctx)
 		if err == nil || !mayPass(err) {
@@ -35,12 +35,12 @@ func (a *app) meet(ctx context.Context) error {
 	}
 }
 
-// unfit is what the operator has to mend: waiting does not help.
+// unfit is what the operator has to fix: waiting does not help.
 type unfit struct{ error }
 
 func (u unfit) Unwrap() error { return u.error }
 
-// mayPass tells a database that is away from one that is not as it must be.
+// mayPass tells a database that is away from one that is set up wrongly.
 func mayPass(err error) bool {
 	return !errors.As(err, new(unfit)) && !errors.Is(err, cdc.ErrDenied) && !errors.Is(err, cdc.ErrNotReplicable)
 }
@@ -59,14 +59,14 @@ func (a *app) inspect(ctx context.Context) error {
 			a.log.Warn("the database could be set up better", "setting", f.What, "found", f.Found, "fix", f.Fix)
 		}
 	}
-	verdicts, err := judgeTables(ctx, a.src, a.conf, a.set) // also then: a name that is misspelled looks like a missing privilege
+	verdicts, err := inspectTables(ctx, a.src, a.conf, a.set) // even then: a misspelled name looks like a missing privilege
 	if err != nil && len(errs) == 0 {
 		return err
 	}
 	for _, v := range verdicts {
 		errs = append(errs, v.errs...)
 		for _, w := range v.warns {
-			a.log.Warn("a stream is not as good as it could be", "stream", v.stream.Name, "warning", w)
+			a.log.Warn("a stream could be set up better", "stream", v.stream.Name, "warning", w)
 		}
 	}
 	if len(errs) > 0 {
@@ -95,9 +95,9 @@ type verdict struct {
 	warns  []string
 }
 
-// judgeTables compares each stream with the tables that the server has. The
+// inspectTables compares each stream with the tables that the server has. The
 // error says that the server could not be asked.
-func judgeTables(ctx context.Context, src *cdc.Source, conf *config, set *filters.Set) ([]verdict, error) {
+func inspectTables(ctx context.Context, src *cdc.Source, conf *config, set *filters.Set) ([]verdict, error) {
 	at, err := src.Now(ctx)
 	if err != nil && !errors.Is(err, cdc.ErrNotReplicable) && !errors.Is(err, cdc.ErrDenied) { // the preflight reports these
 		return nil, err
@@ -109,13 +109,13 @@ func judgeTables(ctx context.Context, src *cdc.Source, conf *config, set *filter
 	var all []verdict
 	for i, info := range set.Streams() {
 		v := verdict{stream: info, tables: found.Matches[i].Defs}
-		v.judge(conf, set, i, &found.Matches[i], found.RowImage, at)
+		v.inspect(conf, set, i, &found.Matches[i], found.RowImage, at)
 		all = append(all, v)
 	}
 	return all, nil
 }
 
-func (v *verdict) judge(conf *config, set *filters.Set, i int, m *cdc.TableMatch, rowImage string, at cdc.Position) {
+func (v *verdict) inspect(conf *config, set *filters.Set, i int, m *cdc.TableMatch, rowImage string, at cdc.Position) {
 	entry := conf.Tables[i]
 	if entry.Before && entry.Data != "" && entry.Data != "change" {
 		v.warns = append(v.warns, fmt.Sprintf(`before does nothing with data = %q; data = "change" carries the old row too`, entry.Data))

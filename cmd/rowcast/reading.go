@@ -22,7 +22,7 @@ type reading struct {
 // errDone ends a reading that has seen all that was asked for.
 var errDone = errors.New("done")
 
-// openReading loads the config, picks streams by name and judges the server.
+// openReading loads the config, picks streams by name and inspects the server.
 func openReading(c *console, conf *config, names []string, params map[string]string) (*reading, error) {
 	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	o := &reading{app: &app{conf: conf, facts: io.Discard, log: log}}

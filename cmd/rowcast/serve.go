@@ -9,7 +9,7 @@ import (
 
 type serveCmd struct {
 	configFlag
-	Drain time.Duration `default:"10s" help:"How long SIGTERM lets clients be sent away in order."`
+	Drain time.Duration `default:"10s" help:"How long clients may take to be sent away after SIGTERM."`
 	Log   string        `enum:"text,json" default:"text" help:"Form of the log: text or json."`
 }
 
@@ -29,11 +29,11 @@ func (s *serveCmd) Run(c *console) error {
 		return err
 	}
 	if s.Drain < 0 {
-		return usageError{fmt.Errorf("--drain %s is less than nothing; give a time as 10s", s.Drain)}
+		return usageError{fmt.Errorf("--drain %s must not be negative; write it as 10s", s.Drain)}
 	}
 	a := &app{conf: conf, env: c.env, facts: c.stderr, log: newLog(c.stderr, s.Log), drain: s.Drain}
 	if s.Log == "json" {
-		a.facts = nil // who collects JSON reads every line as such
+		a.facts = nil // a collector of JSON reads every line as such
 	}
 	if err := a.open(); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *serveCmd) Run(c *console) error {
 func newLog(w io.Writer, form string) *slog.Logger {
 	if form == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Value.Kind() == slog.KindDuration { // else a number of nanoseconds, which nothing says
+			if a.Value.Kind() == slog.KindDuration { // else it would be nanoseconds, which nothing would say
 				a.Value = slog.StringValue(a.Value.Duration().String())
 			}
 			return a

@@ -15,8 +15,8 @@ const tailBuffer = 64 << 10
 
 type tailCmd struct {
 	configFlag
-	After   string            `placeholder:"ID" help:"Begin behind this event or checkpoint. Default: now."`
-	Until   string            `placeholder:"ID" help:"End with this event or at this checkpoint, or at what is there now (now). Default: never."`
+	After   string            `placeholder:"ID" help:"Start after this event or checkpoint. Default: now."`
+	Until   string            `placeholder:"ID" help:"End with this event, at this checkpoint, or at the present end of the binlog (now). Default: never."`
 	Format  string            `enum:"sse,json" default:"sse" help:"sse: as browsers get it; json: an object a line."`
 	Param   map[string]string `placeholder:"NAME=VALUE" help:"Value of a stream's parameter."`
 	Streams []string          `arg:"" name:"stream" help:"Public names of streams."`
@@ -61,7 +61,7 @@ func (t *tailCmd) Run(c *console) error {
 	r := &tailing{o: o, out: out, after: after, until: until, json: t.Format == "json"}
 	r.Encoder = frame.NewEncoder(o.sub.Catalog(), frame.Output{Frame: r.frame, Checkpoint: r.checkpoint})
 	// From the group's start, as a browser's replay: what can't be rendered before
-	// --after is told at the group's end, behind it.
+	// --after is reported at the group's end, after it.
 	err = o.src.Read(c.ctx, after.Group(), r)
 	if why, lost := frame.LossOf(err); lost { // what a browser would get; err says more on stderr
 		if now, nowErr := o.src.Now(c.ctx); nowErr == nil {
@@ -71,7 +71,7 @@ func (t *tailCmd) Run(c *console) error {
 	if flushErr := out.Flush(); err == nil || errors.Is(err, errDone) {
 		err = flushErr
 	}
-	return served(err, "read the table anew, then tail without --after")
+	return served(err, "read the table again, then tail without --after")
 }
 
 // tailing prints what an Encoder makes of a reading.
@@ -79,7 +79,7 @@ type tailing struct {
 	*frame.Encoder
 	o     *reading
 	out   *bufio.Writer
-	after cdc.Position // what is not behind it was printed before; zero: nothing was
+	after cdc.Position // what is not after it was printed before; zero: nothing was
 	until cdc.Position // zero: never
 	reset cdc.Position // the group that last had a frame that could not be judged
 	json  bool

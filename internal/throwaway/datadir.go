@@ -93,7 +93,7 @@ func (s *Server) makeDataDir(ctx context.Context) error {
 	return nil
 }
 
-// initArgs make that quick: a data directory that a crash spoils is made anew.
+// initArgs make that quick: a data directory that a crash spoils is made again.
 var initArgs = []string{"--skip-log-bin", "--loose-innodb-flush-method=nosync", "--loose-skip-innodb-doublewrite"}
 
 // lastingArgs are options that MySQL takes when a data directory is made, and wants

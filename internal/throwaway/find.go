@@ -24,7 +24,7 @@ type binaries struct {
 	share   string   // where error messages and charsets are; "" where the server knows
 }
 
-// Find tells whether a server of that flavor ("" for any) can be started. The
+// Find says whether a server of that flavor ("" for any) can be started. The
 // error says what is missing and how to get it.
 func Find(f Flavor) error {
 	_, err := find(context.Background(), f)

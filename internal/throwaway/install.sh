@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the two database servers that rowcast's tests and demo start:
 # MariaDB as Debian packages, and MySQL from Debian's unstable suite, unpacked
-# with its own libraries into a cache folder beside the system.
+# with its own libraries into a cache folder, apart from the system.
 #
 #   install.sh [mariadb|mysql]...      both without arguments
 #

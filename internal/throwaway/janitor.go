@@ -66,7 +66,7 @@ type janitor struct {
 	cmd *exec.Cmd
 
 	mu    sync.Mutex
-	stdin io.WriteCloser // nil once it was told to finish
+	stdin io.WriteCloser // nil once it was asked to finish
 }
 
 // startJanitor returns when the janitor has made dir.

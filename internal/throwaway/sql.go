@@ -28,7 +28,7 @@ func (s *Server) Conn() (*client.Conn, error) {
 }
 
 // Exec runs statements as root, one after the other, on one connection that
-// all callers share and that is made anew after a restart. It stops at the
+// all callers share and that is made again after a restart. It stops at the
 // first error; a statement is never run twice.
 func (s *Server) Exec(sql ...string) error {
 	for _, stmt := range sql {
@@ -102,7 +102,7 @@ func (s *Server) connectLocked() error {
 }
 
 // dropConn forgets the shared connection. It is called when the server is gone
-// already: only then does a statement that runs, or waits for a lock, let go.
+// already: only then does a statement that runs, or waits for a lock, end.
 func (s *Server) dropConn() {
 	s.sqlMu.Lock()
 	defer s.sqlMu.Unlock()

@@ -46,7 +46,7 @@ const (
 	accountPassword = "rowcast"
 )
 
-// Options are what Start may be told. The zero value is fine.
+// Options are choices for Start. The zero value is fine.
 type Options struct {
 	Flavor Flavor    // "": whichever is found, MariaDB first
 	Args   []string  // server options after the defaults, for every start of this server
