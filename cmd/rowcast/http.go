@@ -43,7 +43,7 @@ func newHTTP(h http.Handler, log *slog.Logger, head time.Duration) *http.Server 
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true) // for proxies
 	return &http.Server{
-		Handler:        h,
+		Handler:        limitBody(h, head),
 		Protocols:      protocols,
 		ConnState:      limit.state,
 		IdleTimeout:    idleTimeout,
