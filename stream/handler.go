@@ -201,10 +201,8 @@ func (s *Server) parse(c echo.Context) (req request, err error) {
 	}
 	names := query["table"]
 	if c.Path() != "/events" {
-		name, err := url.PathUnescape(c.Param("name"))
-		if err != nil {
-			return req, detail(http.StatusBadRequest, "the stream's name can't be read: %v", err)
-		}
+		// Not c.Param: it is escaped or not, as the client wrote it.
+		name := strings.TrimPrefix(r.URL.Path, "/events/")
 		if names != nil {
 			return req, detail(http.StatusBadRequest, "table belongs to /events?table=a&table=b; /events/%s serves one stream", name)
 		}

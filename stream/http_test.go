@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -102,6 +103,39 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %s, Allow %q", method, resp.Status, resp.Header.Get("Allow"))
 		}
 	}
+}
+
+// TestNamesInPaths: a public name may hold what is escaped in a URL, and is
+// unescaped once.
+func TestNamesInPaths(t *testing.T) {
+	names := []string{"50%", "a%41", "a+b&c", "ünïq", "100%25"}
+	src := newFake()
+	s := serve(t, Config{}, src, fakeRenderer{tables: names}).started(t)
+	for _, name := range names {
+		for _, path := range []string{"/events/" + url.PathEscape(name), "/events/" + escapeAll(name), "/events?table=" + url.QueryEscape(name)} {
+			c := s.open(t, h1(), path, "")
+			c.must()
+			id := src.commit(row{name, name})[0]
+			if b := c.event(); b.id != id || b.data != name {
+				t.Errorf("%s: %+v", path, b)
+			}
+			c.body.Close()
+		}
+	}
+	for _, path := range []string{"/events/a%41", "/events/100%25", "/events/50%2525"} {
+		if resp, _ := s.get(t, path); resp.StatusCode != 404 {
+			t.Errorf("%s: %s", path, resp.Status)
+		}
+	}
+}
+
+// escapeAll escapes each byte.
+func escapeAll(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		fmt.Fprintf(&b, "%%%02X", name[i])
+	}
+	return b.String()
 }
 
 func TestCORS(t *testing.T) {
