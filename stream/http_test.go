@@ -394,6 +394,64 @@ func TestSmuggling(t *testing.T) {
 	eventually(t, "the clients to be let go", func() bool { return s.clients.Load() == 0 })
 }
 
+// sent is how many bytes of event streams were written.
+func (r *running) sent(t *testing.T) (n float64) {
+	t.Helper()
+	rec := &recorder{header: http.Header{}}
+	req, _ := http.NewRequest("GET", "/metrics", nil)
+	r.Admin().ServeHTTP(rec, req)
+	_, rest, _ := strings.Cut(rec.body.String(), "\nrowcast_sent_bytes_total ")
+	if _, err := fmt.Sscan(rest, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestFarewellToWhoSends: bytes that a client sent and nobody read do not take the
+// end of its response away. The client is slow, so that most of its response is in
+// the kernel when the connection is closed.
+func TestFarewellToWhoSends(t *testing.T) {
+	for name, tail := range map[string]string{"pipelined": strings.Repeat("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000), "nothing": ""} {
+		t.Run(name, func(t *testing.T) {
+			src := newFake()
+			s := serve(t, Config{Retry: time.Minute}, src, bothTables).started(t)
+			conn := s.dial(t, "GET /events/picks HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			r := bufio.NewReaderSize(conn, 16)
+			resp, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, tail); err != nil {
+				t.Fatal(err)
+			}
+			last := ""
+			for i := range 20 {
+				last = src.commit(row{"picks", fmt.Sprint(i) + strings.Repeat("x", 5000)})[0]
+			}
+			eventually(t, "all to be written", func() bool { return s.sent(t) > 20*5000 })
+			drained := make(chan error, 1) // Drain's one answer
+			go func() { drained <- s.Drain(t.Context()) }()
+			if len(tail) == 0 {
+				if err := <-drained; err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				eventually(t, "the response to have ended", func() bool { return s.writers.count() == 0 })
+			}
+			text, err := io.ReadAll(resp.Body)
+			if err != nil || !strings.Contains(string(text), last) || !regexp.MustCompile(`\nretry: \d+\n\n$`).Match(text) {
+				t.Errorf("%v; the end is %q", err, text[max(0, len(text)-100):])
+			}
+			conn.Close()
+			if len(tail) > 0 {
+				if err := <-drained; err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // TestLeftClientsAreNoticed without any event to write.
 func TestLeftClientsAreNoticed(t *testing.T) {
 	s := serve(t, Config{}, newFake(), bothTables).started(t)

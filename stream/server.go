@@ -69,16 +69,17 @@ func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*
 // refuses for good (wrong password, no binlog), then returns its error. It ends
 // every client and goroutine of the server before it returns.
 func (s *Server) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	s.lanes.run(ctx)
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	s.lanes.run(working)
 	var wg sync.WaitGroup
-	wg.Go(func() { s.writers.run(ctx) })
-	wg.Go(func() { s.runRechecks(ctx) })
+	wg.Go(func() { s.writers.run(working) })
+	wg.Go(func() { s.runRechecks(working) })
 	err := s.runLive(ctx)
-	cancel()
 	gone, stop := context.WithTimeout(context.Background(), 0)
 	defer stop()
 	_ = s.Drain(gone) // with no time left it only cuts connections
+	cancel()          // not before: nobody begins anything for a client any more
 	wg.Wait()
 	s.lanes.close()
 	return err

@@ -68,6 +68,17 @@ func (k *socket) prepare() error {
 	return raw.Control(func(fd uintptr) { k.fd = int(fd) })
 }
 
+// hasUnread tells whether the client has sent something that nobody has read.
+func (k *socket) hasUnread() bool {
+	raw, err := k.conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return false
+	}
+	unread := 0
+	err = raw.Control(func(fd uintptr) { unread, _ = unix.IoctlGetInt(int(fd), unix.SIOCINQ) })
+	return err == nil && unread > 0 // an error: it is closed
+}
+
 // write gives the kernel what it takes at once; full is true where that is not all.
 func (k *socket) write(b []byte) (n int, full bool, err error) {
 	for {

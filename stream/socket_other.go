@@ -33,6 +33,8 @@ func (k *socket) prepare() error { return errOtherSystem }
 
 func (k *socket) write([]byte) (n int, full bool, err error) { return 0, false, errOtherSystem }
 
+func (k *socket) hasUnread() bool { return false }
+
 type watcher struct{}
 
 func (w *watcher) add(*socket, func(*socket)) error { return errOtherSystem }

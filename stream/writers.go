@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"io"
 	"net"
 	"runtime"
 	"sync"
@@ -96,11 +97,33 @@ func (ws *writers) close(k *socket) {
 	ws.server.release()
 }
 
-// release is close for a goroutine.
+// release is close for a goroutine that has ended the response, or failed to.
 func (ws *writers) release(k *socket) {
+	if k.hasUnread() {
+		linger(k.conn)
+	}
 	k.writer.mu.Lock()
 	defer k.writer.mu.Unlock()
 	ws.close(k)
+}
+
+// A client that sends what nobody asked for is read for so long, and so much of
+// it, that it can see the end of its response.
+const (
+	lingerTime  = time.Second
+	lingerBytes = 1 << 20
+)
+
+// linger waits until the client has seen the end of its response. Nobody reads
+// what clients send after their request, and the kernel answers the close of a
+// connection that has unread bytes with a reset, which takes what was written
+// last with it.
+func linger(conn net.Conn) {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return // it is closed
+	}
+	_, _ = io.CopyN(io.Discard, conn, lingerBytes) // ends when the client closes, or fails to
 }
 
 // catchUp serves a client that could not take what its writer gave it.
@@ -200,13 +223,13 @@ func (w *writer) farewell(k *socket) {
 	b := append(chunked(w.all.server.appendLater(make([]byte, room, 64))), lastChunk...)
 	n, full, err := k.write(b)
 	w.remove(k)
-	if err != nil || !full {
+	if err != nil || !full && !k.hasUnread() {
 		w.all.close(k)
 		return
 	}
 	s := w.all.subscriber(k)
 	w.all.wg.Go(func() {
-		_ = s.wire.(rawWire).write(b[n:]) // the client is let go in either case
+		_ = s.wire.(rawWire).write(b[n:]) // the client is released in either case
 		w.all.release(k)
 	})
 }
