@@ -156,7 +156,7 @@ func (s *Source) placeOf(ctx context.Context, at Position) (place, error) {
 
 // Now is the checkpoint at the server's current end.
 func (s *Source) Now(ctx context.Context) (Position, error) {
-	c, err := s.Connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return Position{}, err
 	}

@@ -152,7 +152,7 @@ func (rd *reading) hint(ctx context.Context, name ddl.Name, at Position) (*schem
 			return d.def, nil
 		}
 	}
-	conn, err := rd.Connect(ctx)
+	conn, err := rd.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (s *Source) searchAlterations(ctx context.Context, from, to Position) (list
 // tables become wanted. Without it the first event of a table could come a moment
 // before an ALTER that the server has run already, and would have to be given up.
 func (s *Source) Remember(ctx context.Context, wants func(schema, table []byte) bool) error {
-	conn, err := s.Connect(ctx)
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}

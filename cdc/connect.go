@@ -19,9 +19,9 @@ const (
 	queryTimeout = 30 * time.Second
 )
 
-// Connect opens a plain connection for queries, which ends with ctx or when the
+// connect opens a plain connection for queries, which ends with ctx or when the
 // caller closes it. Errors that waiting can't mend wrap ErrDenied or ErrNotReplicable.
-func (s *Source) Connect(ctx context.Context) (*client.Conn, error) {
+func (s *Source) connect(ctx context.Context) (*client.Conn, error) {
 	conf := s.tls
 	if s.noTLS.Load() {
 		conf = nil

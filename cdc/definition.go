@@ -27,7 +27,7 @@ var errBusy = errors.New("the table is locked, or about to be altered")
 
 // load asks the server for a table's definition and the place in the binlog that it is of.
 func (rd *reading) load(ctx context.Context, name ddl.Name) (definition, error) {
-	conn, err := rd.Connect(ctx)
+	conn, err := rd.connect(ctx)
 	if err != nil {
 		return definition{}, err
 	}

@@ -9,7 +9,7 @@ import (
 // Preflight judges the server by preflight.Run. tables are names as in the config
 // (schema.table, with *) that the account must be able to SELECT from.
 func (s *Source) Preflight(ctx context.Context, tables ...string) ([]preflight.Finding, error) {
-	c, err := s.Connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}

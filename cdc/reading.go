@@ -93,7 +93,7 @@ func backoff(try int) time.Duration {
 // session is one connection's worth of reading.
 func (rd *reading) session(ctx context.Context) error {
 	s, r := rd.Source, rd.reader
-	c, err := s.Connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (s *Source) end(ctx context.Context, d *dump) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	c, err := s.Connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return // then the heartbeat will have to do
 	}
@@ -241,7 +241,7 @@ func (rd *reading) pump(ctx context.Context, d *dump) error {
 func (rd *reading) nothingToSay(ctx context.Context, d *dump) bool {
 	ctx, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
-	c, err := rd.Connect(ctx)
+	c, err := rd.connect(ctx)
 	if err != nil {
 		return false
 	}

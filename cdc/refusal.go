@@ -63,7 +63,7 @@ func (s *Source) sameLineage(ctx context.Context, asked Position) error {
 // one row, so one with a number over the newest, begun before the newest was, is
 // of another row: of another server, or of before a RESET.
 func (s *Source) missing(ctx context.Context, asked Position) error {
-	c, err := s.Connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (r *rereading) event(ctx context.Context, e *event) error {
 
 // each reads the events of a dump of its own from a checkpoint until f says that it is done.
 func (s *Source) each(ctx context.Context, from Position, f func(*event) (done bool, err error)) error {
-	c, err := s.Connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -634,7 +634,7 @@ func TestSilence(t *testing.T) {
 		s := throwaway.Test(t, flavor)
 		draft(t, s)
 		src := source(t, s)
-		c, err := src.Connect(t.Context())
+		c, err := src.connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ type TableMatch struct {
 // Tables looks for names as the config has them: schema.table, where * stands
 // for any characters. It sees what the account may SELECT from.
 func (s *Source) Tables(ctx context.Context, names ...string) (*Tables, error) {
-	c, err := s.Connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (m *TableMatch) lookAround(c *client.Conn, database, table string) error {
 
 // Files lists the names of the binlog files that the server holds, oldest first.
 func (s *Source) Files(ctx context.Context) ([]string, error) {
-	c, err := s.Connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ type xaState struct {
 // began; it stands still meanwhile, which is logged.
 func (rd *reading) prepared(ctx context.Context, xid string, before Position) (xaState, error) {
 	rd.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "ended", before)
-	c, err := rd.Connect(ctx)
+	c, err := rd.connect(ctx)
 	if err != nil {
 		return xaState{}, err
 	}
