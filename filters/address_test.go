@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rowcast/cdc"
+	"rowcast/filters/internal/where"
 	"rowcast/internal/throwaway"
 )
 
@@ -33,16 +34,16 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	var table *cdc.Table
-	var bound []*predicate
+	var bound []*where.Predicate
 	got := make([][]string, len(predicates))
-	var e evaluator
+	var e where.Evaluator
 	changes(t, s, "addr", func() { must(t, s.Exec("INSERT INTO addr.t VALUES "+strings.Join(rows, ", "))) }, func(c *cdc.Change) {
 		table = c.Table
 		for i, text := range predicates {
 			if len(bound) == i {
-				w, err := parseWhere(text)
+				w, err := where.Parse(text)
 				must(t, err)
-				p, err := w.bind(c.Table)
+				p, err := w.Compile(c.Table, nil)
 				if err != nil {
 					p = nil // refused
 				}
@@ -51,12 +52,12 @@ func TestAddresses(t *testing.T) {
 			if bound[i] == nil {
 				continue
 			}
-			e.reset()
-			row, err := e.load(after, bound[i], c.After)
+			e.Reset()
+			row, err := e.Load(after, bound[i], c.After)
 			must(t, err)
-			v, err := e.test(bound[i].static, row)
+			v, err := e.Eval(bound[i].Static(), row)
 			must(t, err)
-			if v == isTrue {
+			if v == where.True {
 				id, err := c.After.AppendText(nil, 0)
 				must(t, err)
 				got[i] = append(got[i], string(id))
@@ -83,13 +84,13 @@ func TestAddresses(t *testing.T) {
 	if t.Logf("%d of %d predicates judged", judged, len(predicates)); judged < 240 {
 		t.Errorf("only %d are not refused", judged)
 	}
-	for _, where := range []string{"uu = :v", "uu IN (:v, :w)", "a4 = :v", "a4 > :v", "a6 = :v", "a6 BETWEEN :v AND :w"} { // required ones have no value yet
+	for _, source := range []string{"uu = :v", "uu IN (:v, :w)", "a4 = :v", "a4 > :v", "a6 = :v", "a6 BETWEEN :v AND :w"} { // required ones have no value yet
 		params := map[string]string{"v": ""}
-		if strings.Contains(where, ":w") {
+		if strings.Contains(source, ":w") {
 			params["w"] = ""
 		}
-		for _, err := range compile(t, Options{}, Table{Name: "addr.t", Where: where, Params: params}).CheckTable(0, table, cdc.Position{}) {
-			t.Errorf("%s: %v", where, err)
+		for _, err := range compile(t, Options{}, Table{Name: "addr.t", Where: source, Params: params}).CheckTable(0, table, cdc.Position{}) {
+			t.Errorf("%s: %v", source, err)
 		}
 	}
 	must(t, s.Exec("DROP DATABASE addr"))

@@ -249,7 +249,7 @@ func TestBindingsAreForgotten(t *testing.T) {
 	for i := range 100 {
 		bind(t, set, "k", fmt.Sprint(i))
 	}
-	live := &set.rules[0].live
+	live := &set.rules[0].bindings
 	for limit := time.Now().Add(30 * time.Second); ; runtime.Gosched() {
 		runtime.GC()
 		live.mu.Lock()

@@ -6,9 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"vitess.io/vitess/go/mysql/collations/charset"
+	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"rowcast/cdc"
+	"rowcast/filters/internal/where"
 	"rowcast/internal/throwaway"
 )
 
@@ -26,12 +27,15 @@ func TestCollations(t *testing.T) {
 		}
 		must(t, err)
 		must(t, s.Exec("CREATE DATABASE coll", "SET sql_mode = ''", "SET NAMES utf8mb4"))
+		equals, err := where.Parse("v = 'x'")
+		must(t, err)
 		known, refused := 0, 0
 		var statements []string
 		for _, n := range names {
 			id, err := strconv.ParseUint(n[1], 10, 64)
 			must(t, err)
-			if _, ok := knownOrdering(id); !ok || n[0] == "binary" {
+			_, err = equals.Compile(&cdc.Table{Columns: []cdc.Column{{Name: "v", Type: mysql.MYSQL_TYPE_VARCHAR, Meta: 80, Collation: id}}}, nil)
+			if err != nil || n[0] == "binary" {
 				refused++
 				continue
 			}
@@ -43,13 +47,23 @@ func TestCollations(t *testing.T) {
 			}
 			statements = append(statements, fmt.Sprintf("INSERT INTO coll.%s VALUES %s", n[0], strings.Join(rows, ", ")))
 		}
-		values := map[string][]string{}
+		rows := map[string][]judgedRow{}
 		tables := map[string]*cdc.Table{}
+		loaded, err := where.Parse("v IS NOT NULL")
+		must(t, err)
+		var e where.Evaluator
 		changes(t, s, "coll", func() { must(t, s.Exec(statements...)) }, func(c *cdc.Change) {
+			p, err := loaded.Compile(c.Table, nil)
+			must(t, err)
+			row, err := e.Load(after, p, c.After)
+			must(t, err)
+			text, err := c.After.AppendText(nil, 1)
+			must(t, err)
 			tables[c.Table.Name] = c.Table
-			values[c.Table.Name] = append(values[c.Table.Name], string(c.After.Bytes(1)))
+			rows[c.Table.Name] = append(rows[c.Table.Name], judgedRow{p.Keep(row, true), string(text)})
+			e.Reset()
 		})
-		for name, list := range values {
+		for name, list := range rows {
 			compareCollation(t, s, name, tables[name], list)
 		}
 		t.Logf("%d collations compared, %d refused", known, refused)
@@ -57,42 +71,52 @@ func TestCollations(t *testing.T) {
 	})
 }
 
-func compareCollation(t *testing.T, s *throwaway.Server, name string, table *cdc.Table, list []string) {
-	o, err := newOperand(table, 1)
-	must(t, err)
-	order := o.order
-	k := keyPart{class: textual, order: order}
-	rows, err := s.Query(fmt.Sprintf("SELECT a.id, b.id, a.v = b.v, a.v < b.v, a.v LIKE b.v FROM coll.%s a JOIN coll.%s b ON a.id < b.id", name, name))
-	must(t, err)
-	var equal, less, like, keys []string
-	for _, row := range rows {
-		i, _ := strconv.Atoi(row[0])
-		j, _ := strconv.Atoi(row[1])
-		c := order.compare(order.appendWeights(nil, []byte(list[i])), order.appendWeights(nil, []byte(list[j])))
-		if what := texts[i] + "/" + texts[j]; (c == 0) != (row[2] == "1") {
-			equal = append(equal, what)
-		} else if (c < 0) != (row[3] == "1") {
-			less = append(less, what)
-		}
-		if (string(k.appendForm(nil, []byte(list[i]))) == string(k.appendForm(nil, []byte(list[j])))) != (row[2] == "1") {
-			keys = append(keys, texts[i]+"/"+texts[j])
-		}
-		text, err := unicodeText(&order, list[j])
-		must(t, err)
-		if p, ok := newLike(text, order.Collation); ok && !strings.Contains(list[j], "?") {
-			if matches, _ := p.match(nil, []byte(list[i])); matches != (row[4] == "1") {
-				like = append(like, texts[i]+"/"+texts[j])
-			}
-		}
-	}
-	for what, list := range map[string][]string{"=": equal, "<": less, "LIKE": like, "keys": keys} {
-		if len(list) > 0 {
-			t.Errorf("%s (%d): %s differs for %d pairs: %.8q", name, table.Columns[1].Collation, what, len(list), list[:min(len(list), 8)])
-		}
-	}
+// judgedRow is a row with only a text, in the column's character set and in UTF-8.
+type judgedRow struct {
+	row  where.Row
+	text string
 }
 
-func unicodeText(o *ordering, raw string) (string, error) {
-	b, err := charset.Convert(nil, charset.Charset_utf8mb4{}, []byte(raw), o.Charset())
-	return string(b), err
+func compareCollation(t *testing.T, s *throwaway.Server, name string, table *cdc.Table, list []judgedRow) {
+	answers, err := s.Query(fmt.Sprintf("SELECT a.id, b.id, a.v = b.v, a.v < b.v, a.v LIKE b.v FROM coll.%s a JOIN coll.%s b ON a.id < b.id ORDER BY b.id", name, name))
+	must(t, err)
+	var e where.Evaluator
+	differ := map[string][]string{}
+	compiled := func(source string) *where.Predicate {
+		w, err := where.Parse(source)
+		must(t, err)
+		p, err := w.Compile(table, map[string]string{"p": "x"})
+		must(t, err)
+		return p
+	}
+	keyed := compiled("v = :p")
+	other, key := -1, ""
+	var judges [3]*where.Predicate
+	for _, a := range answers {
+		i, _ := strconv.Atoi(a[0])
+		j, _ := strconv.Atoi(a[1])
+		if j != other {
+			other = j
+			for n, op := range []string{"=", "<", "LIKE"} {
+				judges[n] = compiled(fmt.Sprintf("v %s '%s'", op, list[j].text))
+			}
+			key, err = keyed.Key(map[string]string{"p": list[j].text})
+			must(t, err)
+		}
+		pair := list[i].text + "/" + list[j].text
+		for n, what := range []string{"=", "<", "LIKE"} {
+			v, err := e.Eval(judges[n].Static(), list[i].row)
+			must(t, err)
+			// What a character set lacks became a question mark.
+			if (v == where.True) != (a[2+n] == "1") && (what != "LIKE" || !strings.Contains(list[j].text, "?")) {
+				differ[what] = append(differ[what], pair)
+			}
+		}
+		if rowKey, ok := e.AppendKey(nil, keyed, list[i].row); ok != true || (string(rowKey) == key) != (a[2] == "1") {
+			differ["keys"] = append(differ["keys"], pair)
+		}
+	}
+	for what, pairs := range differ {
+		t.Errorf("%s (%d): %s differs for %d pairs: %.8q", name, table.Columns[1].Collation, what, len(pairs), pairs[:min(len(pairs), 8)])
+	}
 }

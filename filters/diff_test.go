@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"rowcast/cdc"
+	"rowcast/filters/internal/where"
 	"rowcast/internal/throwaway"
 )
 
@@ -179,26 +180,26 @@ type judgement struct {
 
 func judge(t *testing.T, s *throwaway.Server, predicates, insert []string) []judgement {
 	list := make([]judgement, len(predicates))
-	bound := make([]*predicate, len(predicates))
-	var e evaluator
+	bound := make([]*where.Predicate, len(predicates))
+	var e where.Evaluator
 	first := true
 	changes(t, s, "diff", func() { must(t, s.Exec(insert...)) }, func(c *cdc.Change) {
 		for i, text := range predicates {
 			if first {
-				w, err := parseWhere(text)
+				w, err := where.Parse(text)
 				if err == nil {
-					bound[i], err = w.bind(c.Table)
+					bound[i], err = w.Compile(c.Table, nil)
 				}
 				list[i].refused = err
 			}
 			if list[i].refused != nil || list[i].failed != nil {
 				continue
 			}
-			e.reset()
-			row, err := e.load(after, bound[i], c.After)
-			var v verdict
+			e.Reset()
+			row, err := e.Load(after, bound[i], c.After)
+			var v where.Verdict
 			if err == nil {
-				v, err = e.test(bound[i].static, row)
+				v, err = e.Eval(bound[i].Static(), row)
 			}
 			id, e := c.After.AppendText(nil, c.Table.Find("id"))
 			must(t, e)
@@ -207,7 +208,7 @@ func judge(t *testing.T, s *throwaway.Server, predicates, insert []string) []jud
 				list[i].skipped = append(list[i].skipped, string(id))
 			case err != nil:
 				list[i].failed = err
-			case v == isTrue:
+			case v == where.True:
 				list[i].ids = append(list[i].ids, string(id))
 			}
 		}

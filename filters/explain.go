@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"vitess.io/vitess/go/sqltypes"
-	"vitess.io/vitess/go/vt/sqlparser"
-
 	"rowcast/cdc"
+	"rowcast/filters/internal/where"
 )
 
 // Clause is what one operand of a where's topmost AND says of a change.
@@ -28,30 +26,28 @@ type Value struct {
 
 // Explain judges each clause of a stream's where for a change, with the
 // defaults of its parameters unless b gives others. There are no clauses where
-// every row matches. See Ops for the rest of the verdict.
+// every row matches.
 func (s *Set) Explain(stream int, c *cdc.Change, b *Binding) []Clause {
 	r := s.rules[stream]
 	if r.where == nil {
 		return nil
 	}
-	p, err := r.where.bind(c.Table)
-	if err != nil {
-		return []Clause{{Text: r.where.source, Err: err}}
-	}
 	pl := newPlan(r, c.Table)
-	values := r.where.samples()
-	if b != nil {
-		values = b.values
+	if pl.pred == nil {
+		return []Clause{{Text: r.where.String(), Err: pl.err}}
 	}
-	x := explainer{pl: pl, p: p, change: c}
+	x := explainer{pl: pl, change: c, values: r.defaults()}
+	if b != nil {
+		x.values, x.bound = b.values, true
+	}
 	for side, im := range x.images() {
 		if im != nil && x.err == nil {
-			x.rows[side], x.err = x.eval.load(side, p, im)
+			x.rows[side], x.err = x.eval.Load(side, pl.pred, im)
 		}
 	}
-	clauses := make([]Clause, 0, len(r.where.clauses))
-	for _, cl := range r.where.clauses {
-		clauses = append(clauses, x.clause(cl, values, b != nil))
+	var clauses []Clause
+	for i, cl := range pl.pred.Clauses() {
+		clauses = append(clauses, x.clause(i, cl))
 	}
 	return clauses
 }
@@ -59,10 +55,11 @@ func (s *Set) Explain(stream int, c *cdc.Change, b *Binding) []Clause {
 // explainer holds what the clauses of one change have in common.
 type explainer struct {
 	pl     *plan
-	p      *predicate
 	change *cdc.Change
-	eval   evaluator
-	rows   [2][]sqltypes.Value
+	values map[string]string
+	bound  bool // values are a request's
+	eval   where.Evaluator
+	rows   [2]where.Row
 	err    error
 }
 
@@ -70,17 +67,20 @@ func (x *explainer) images() [2]*cdc.Image {
 	return [2]*cdc.Image{x.change.Before, x.change.After}
 }
 
-func (x *explainer) clause(c *clause, values map[string]string, given bool) Clause {
-	out := Clause{Text: c.text, Err: x.err, Values: x.values(c)}
+func (x *explainer) clause(i int, c where.Clause) Clause {
+	out := Clause{Text: c.Text, Err: x.err}
+	for _, col := range c.Columns {
+		out.Values = append(out.Values, x.value(col))
+	}
 	if out.Err != nil {
 		return out
 	}
-	for _, name := range c.params {
-		if !given && values[name] == "" {
+	for _, name := range c.Params {
+		if !x.bound && x.values[name] == "" {
 			return out
 		}
 	}
-	n, err := x.p.compile(c.expr, values)
+	condition, err := x.pl.pred.Clause(i, x.values)
 	if err != nil {
 		out.Err = err
 		return out
@@ -89,7 +89,7 @@ func (x *explainer) clause(c *clause, values map[string]string, given bool) Clau
 		if x.images()[side] == nil {
 			continue
 		}
-		v, err := x.eval.test(n, x.rows[side])
+		v, err := x.eval.Eval(condition, x.rows[side])
 		if err != nil {
 			out.Err = err
 			return out
@@ -99,29 +99,11 @@ func (x *explainer) clause(c *clause, values map[string]string, given bool) Clau
 	return out
 }
 
-func (x *explainer) values(c *clause) []Value {
-	var list []Value
-	seen := map[string]bool{}
-	_ = sqlparser.Walk(func(n sqlparser.SQLNode) (bool, error) {
-		col, ok := n.(*sqlparser.ColName)
-		if name := ""; ok {
-			name = strings.ToLower(col.Name.String())
-			if !seen[name] {
-				seen[name] = true
-				list = append(list, x.value(x.p.column(name)))
-			}
-		}
-		return true, nil
-	}, c.expr)
-	return list
-}
-
 // value shows a column only if it is sent as it is.
-func (x *explainer) value(i int) Value {
-	o := &x.p.cols[i]
-	v := Value{Column: o.name, Hidden: true}
+func (x *explainer) value(index int) Value {
+	v := Value{Column: x.pl.table.Columns[index].Name, Hidden: true}
 	for _, c := range x.pl.cols {
-		if c.index == o.index && c.mask == plain {
+		if c.index == index && c.mask == plain {
 			v.Hidden = false
 		}
 	}
@@ -132,12 +114,12 @@ func (x *explainer) value(i int) Value {
 		im := x.images()[side]
 		switch {
 		case im == nil:
-		case !im.Has(o.index):
+		case !im.Has(index):
 			*text = "(not in the row image)"
-		case im.IsNull(o.index):
+		case im.IsNull(index):
 			*text = "NULL"
 		default:
-			b, err := im.AppendText(nil, o.index)
+			b, err := im.AppendText(nil, index)
 			if err != nil {
 				*text = fmt.Sprintf("(%s)", err)
 				continue

@@ -20,9 +20,7 @@ func (s *Set) ImageWarning(i int, t *cdc.Table, image string) string {
 	p.bind()
 	var needs []int
 	if p.pred != nil {
-		for _, o := range p.pred.cols {
-			needs = append(needs, o.index)
-		}
+		needs = p.pred.Columns()
 	}
 	for _, c := range p.text {
 		needs = append(needs, c.index)

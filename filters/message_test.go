@@ -16,13 +16,13 @@ func TestMessages(t *testing.T) {
 	}{
 		{"no name", Table{}, `line 10: name: it is missing; write schema.table, or schema.* for all tables of a schema`},
 		{"no schema", Table{Name: "picks"}, `line 10: name: "picks" is not schema.table, such as "draft.picks" or "draft.*"`},
-		{"op", Table{On: []string{"instert"}}, `line 10: on: "instert" is no operation; did you mean "insert"?; allowed are insert, update, delete`},
-		{"op case", Table{On: []string{"DELETE"}}, `line 10: on: "DELETE" is no operation; did you mean "delete"?; allowed are insert, update, delete`},
+		{"op", Table{On: []string{"instert"}}, `line 10: on: "instert" is not an operation; did you mean "insert"?; allowed are insert, update, delete`},
+		{"op case", Table{On: []string{"DELETE"}}, `line 10: on: "DELETE" is not an operation; did you mean "delete"?; allowed are insert, update, delete`},
 		{"no column", Table{Columns: []string{}}, `line 10: columns: it is empty, so that rows would be; leave it out to send all columns`},
 		{"no operation at all", Table{On: []string{}}, `line 10: on: it is empty, so that nothing would be sent; leave it out for insert and update`},
 		{"column twice", Table{Columns: []string{"id", "ID"}}, `line 10: columns: "ID" is listed twice`},
 		{"operation twice", Table{On: []string{"insert", "insert"}}, `line 10: on: "insert" is listed twice`},
-		{"mask kind", Table{Mask: map[string]string{"a": "sha265"}}, `line 10: mask: "sha265" of column "a" is no mask; did you mean "sha256"?; allowed are sha256, null, redact`},
+		{"mask kind", Table{Mask: map[string]string{"a": "sha265"}}, `line 10: mask: "sha265" of column "a" is not a mask; did you mean "sha256"?; allowed are sha256, null, redact`},
 		{"mask key", Table{Mask: map[string]string{"a": "sha256"}}, `line 10: mask: sha256 of column "a" needs a key: set mask_key in [values]`},
 		{"mask unlisted", Table{Columns: []string{"email"}, Mask: map[string]string{"emial": "null"}}, `line 10: mask: column "emial" is not in columns, so that it is not sent anyway; did you mean "email"?`},
 		{"data", Table{Data: "rows"}, `line 10: data: "rows" is not known; did you mean "row"?; allowed are change, row, text`},
@@ -42,7 +42,7 @@ func TestMessages(t *testing.T) {
 		{"function", Table{Where: "lowr(a) = 'x'"}, `line 10: where: the function lowr is not supported in where; did you mean "lower"? (at character 1: ▸lowr◂(a) = 'x')`},
 		{"aggregate", Table{Where: "count(*) > 1"}, `line 10: where: count looks at many rows, but where is judged for each row alone (at character 1: ▸count◂(*) > 1)`},
 		{"variable", Table{Where: "a = @x"}, `line 10: where: variables have no value here; use a parameter (:name, declared in params) (at character 5: a = ▸@◂x)`},
-		{"more", Table{Where: "a = 1 LIMIT 3"}, `line 10: where: it is more than one expression: write what would stand behind WHERE, without GROUP BY, ORDER BY, LIMIT and the like`},
+		{"more", Table{Where: "a = 1 LIMIT 3"}, `line 10: where: it is more than one expression: write only what follows WHERE, without GROUP BY, ORDER BY, LIMIT and the like`},
 		{"two statements", Table{Where: "a = 1; DROP TABLE x"}, `line 10: where: it is not a valid MySQL expression (at character 1: ▸a = 1; DROP TABLE x◂)`},
 		{"qualified", Table{Where: "t.a = 1"}, `line 10: where: write the column a without its table (at character 3: t.▸a◂ = 1)`},
 		{"undeclared", Table{Where: "a = :rooom", Params: map[string]string{"room": ""}}, `line 10: where: :rooom is not declared; did you mean "room"?; add it to params, as in params = { rooom = "" } (at character 5: a = ▸:rooom◂); line 10: params: "room" is declared, but where does not use :room`},
@@ -69,7 +69,7 @@ func TestMessages(t *testing.T) {
 
 func TestOneNameTwice(t *testing.T) {
 	_, err := Compile([]Table{{Name: "a.b", Line: 3}, {Name: "c.d", As: "a.b", Line: 9}}, Options{})
-	const want = `line 9: as: the public name "a.b" is taken by the entry at line 3; give one of the two another name with as`
+	const want = `line 9: as: the public name "a.b" is taken by the entry at line 3; use as to give one of them another name`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -84,22 +84,22 @@ func TestCheckTable(t *testing.T) {
 		table Table
 		want  string
 	}{
-		{Table{Columns: []string{"id", "tema"}}, `line 10: columns: "tema" is no column of draft.picks; did you mean "Team"?`},
-		{Table{Columns: []string{"hidden"}}, `line 10: columns: "hidden" is no column of draft.picks; there are id, Team, status, created, shape, price`},
-		{Table{Mask: map[string]string{"teem": "null"}}, `line 10: mask: "teem" is no column of draft.picks; did you mean "Team"?`},
-		{Table{Where: "statsu = 'x'"}, `line 10: where: "statsu" is no column of draft.picks; did you mean "status"? (at character 1: ▸statsu◂ = 'x')`},
-		{Table{Where: "id = 'seven'"}, `line 10: where: "seven" is no number, which column id (INT) is compared with (at character 1: ▸id◂ = 'seven')`},
-		{Table{Where: "created > 'yesterday'"}, `line 10: where: "yesterday" is no date and time, which column created (DATETIME) is compared with; write '2026-11-21' or '2026-11-21 01:13:15.817' (at character 1: ▸created◂ > 'yesterday')`},
-		{Table{Where: "created > '2026-02-30'"}, `line 10: where: "2026-02-30" is no date (at character 1: ▸created◂ > '2026-02-30')`},
+		{Table{Columns: []string{"id", "tema"}}, `line 10: columns: "tema" is not a column of draft.picks; did you mean "Team"?`},
+		{Table{Columns: []string{"hidden"}}, `line 10: columns: "hidden" is not a column of draft.picks; there are id, Team, status, created, shape, price`},
+		{Table{Mask: map[string]string{"teem": "null"}}, `line 10: mask: "teem" is not a column of draft.picks; did you mean "Team"?`},
+		{Table{Where: "statsu = 'x'"}, `line 10: where: "statsu" is not a column of draft.picks; did you mean "status"? (at character 1: ▸statsu◂ = 'x')`},
+		{Table{Where: "id = 'seven'"}, `line 10: where: column id is INT: "seven" is not a number (at character 1: ▸id◂ = 'seven')`},
+		{Table{Where: "created > 'yesterday'"}, `line 10: where: column created is DATETIME: "yesterday" is not a date and time; write '2026-11-21' or '2026-11-21 01:13:15.817' (at character 1: ▸created◂ > 'yesterday')`},
+		{Table{Where: "created > '2026-02-30'"}, `line 10: where: "2026-02-30" is not a date (at character 1: ▸created◂ > '2026-02-30')`},
 		{Table{Where: "status = 2"}, `line 10: where: column status is ENUM: compare it with its labels, as in status = 'label' (at character 1: ▸status◂ = 2)`},
 		{Table{Where: "id XOR price"}, `line 10: where: id xor price: servers differ in what XOR makes of price; compare it, as in (price <> 0) XOR … (at character 4: id ▸XOR◂ price)`},
 		{Table{Where: "id XOR price <> 0"}, ``},
 		{Table{Where: "shape = 'x'"}, `line 10: where: column shape is GEOMETRY, of which where can only tell IS NULL and IS NOT NULL (at character 1: ▸shape◂ = 'x')`},
-		{Table{Data: "text", Text: "{{.tem}}"}, `line 10: text: {{.tem}} is no column of draft.picks; did you mean "Team"?`},
-		{Table{Data: "text", Text: "{{.team}}"}, `line 10: text: {{.team}} is written in other case in the table; did you mean "Team"?`},
+		{Table{Data: "text", Text: "{{.tem}}"}, `line 10: text: {{.tem}} is not a column of draft.picks; did you mean "Team"?`},
+		{Table{Data: "text", Text: "{{.team}}"}, `line 10: text: {{.team}} is written in another case in the table; did you mean "Team"?`},
 		{Table{Data: "text", Text: "{{if .id}}{{.Team}}{{end}}", Columns: []string{"id"}}, `line 10: text: {{.Team}} is not in columns; there are id`},
 		{Table{Where: "shape IS NULL AND Team LIKE 'a%' AND id IN (:a, 7)", Params: map[string]string{"a": ""}}, ``},
-		{Table{Where: "id = :a", Params: map[string]string{"a": "seven"}}, `line 10: params: the default of a: "seven" is no number, which column id (INT) is compared with`},
+		{Table{Where: "id = :a", Params: map[string]string{"a": "seven"}}, `line 10: params: the default of a: column id is INT: "seven" is not a number`},
 		{Table{Where: "id = :a", Params: map[string]string{"a": "7"}}, ``},
 	} {
 		c.table.Name = "draft.picks"

@@ -11,6 +11,8 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"rowcast/cdc"
+	"rowcast/filters/internal/where"
+	"rowcast/internal/nearest"
 )
 
 // maxPlans bounds how many tables, and older versions of them, stay bound.
@@ -52,9 +54,9 @@ type plan struct {
 	head  [cdc.Delete + 1][]byte // the payload up to the table's name
 	event [cdc.Delete + 1]string
 	cols  []column
-	key   []column // nil: none, or a part of it may not be sent
-	text  []column // that the template needs
-	pred  *predicate
+	key   []column         // nil: none, or a part of it may not be sent
+	text  []column         // that the template needs
+	pred  *where.Predicate // nil without a where
 }
 
 // plansOf binds a table, once, to the rules that publish it.
@@ -72,13 +74,13 @@ func (s *Set) plansOf(t *cdc.Table, at cdc.Position) []*plan {
 		s.plans.count.Store(1)
 	}
 	s.plans.byTable.Store(t, plans)
-	s.plans.saw(plans, at)
+	s.plans.observe(plans, at)
 	return plans
 }
 
-// saw is told of plans when they come into use: at is where, or zero for a table
+// observe notes plans as they come into use: at is where, or zero for a table
 // that the database was asked about. Replays of older rows change nothing.
-func (c *planCache) saw(plans []*plan, at cdc.Position) {
+func (c *planCache) observe(plans []*plan, at cdc.Position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range plans {
@@ -90,10 +92,11 @@ func (c *planCache) saw(plans []*plan, at cdc.Position) {
 			continue
 		}
 		if p.pred != nil && len(p.rule.params) > 0 {
-			if old := p.rule.shape.Load(); old != nil && *old != p.pred.shape && c.reshaped != nil {
+			format := p.pred.KeyFormat()
+			if old := p.rule.keyFormat.Load(); old != nil && *old != format && c.reshaped != nil {
 				c.reshaped()
 			}
-			p.rule.shape.Store(&p.pred.shape)
+			p.rule.keyFormat.Store(&format)
 		}
 		n := newest{p.table, at}
 		if at.IsZero() {
@@ -103,25 +106,25 @@ func (c *planCache) saw(plans []*plan, at cdc.Position) {
 	}
 }
 
-// OnReshape has f called when the form of a stream's keys is about to change:
-// before any Binding has the new one. Frames from before are then to be kept from
-// those who subscribe later, and rendered for them anew. Called before Render.
+// OnReshape has f called when the format of a stream's keys is about to change,
+// before any Binding has the new one. Earlier frames must then not reach later
+// subscribers, for whom they have to be rendered again. Call it before Render.
 func (s *Set) OnReshape(f func()) { s.plans.reshaped = f }
 
-func (c *planCache) table(r *rule) *cdc.Table {
+func (c *planCache) newestTable(r *rule) *cdc.Table {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.last[r].table
 }
 
 func (c *planCache) columns(r *rule) []string {
-	if t := c.table(r); t != nil {
-		return columnNames(t)
+	if t := c.newestTable(r); t != nil {
+		return where.ColumnNames(t)
 	}
 	return nil
 }
 
-// newPlan never fails: what does not fit is said in plan.err, at each change.
+// newPlan never fails: plan.err says what does not fit, at each change.
 func newPlan(r *rule, t *cdc.Table) *plan {
 	p := &plan{rule: r, table: t}
 	probs := p.bind()
@@ -165,7 +168,7 @@ func (p *plan) bind() *problems {
 	}
 	if r.where != nil {
 		var err error
-		if p.pred, err = r.where.bind(t); err != nil {
+		if p.pred, err = r.where.Compile(t, r.defaults()); err != nil {
 			probs.add("where", "%s", err)
 		}
 	}
@@ -176,19 +179,19 @@ func (p *plan) bindColumns(probs *problems) {
 	r, t := p.rule, p.table
 	names := r.columns
 	if names == nil {
-		names = columnNames(t)
+		names = where.ColumnNames(t)
 	}
 	for _, n := range names {
-		i := columnIndex(t, n)
+		i := t.Find(n)
 		if i < 0 {
-			probs.add("columns", "%q is no column of %s.%s%s", n, t.Schema, t.Name, didYouMean(n, columnNames(t)))
+			probs.add("columns", "%q is not a column of %s%s", n, t, nearest.Suggest(n, where.ColumnNames(t)))
 			continue
 		}
 		p.cols = append(p.cols, column{index: i, label: append(cdc.AppendQuoted(nil, t.Columns[i].Name), ':'), mask: r.maskOf(t, i)})
 	}
 	for _, n := range slices.Sorted(maps.Keys(r.mask)) {
-		if columnIndex(t, n) < 0 {
-			probs.add("mask", "%q is no column of %s.%s%s", n, t.Schema, t.Name, didYouMean(n, columnNames(t)))
+		if t.Find(n) < 0 {
+			probs.add("mask", "%q is not a column of %s%s", n, t, nearest.Suggest(n, where.ColumnNames(t)))
 		}
 	}
 }
@@ -225,20 +228,20 @@ func appendHead(dst []byte, op cdc.Op, t *cdc.Table) []byte {
 	return cdc.AppendQuoted(dst, t.Schema+"."+t.Name)
 }
 
-// CheckTable says everything that is wrong with entry i against a real table:
+// CheckTable reports everything that is wrong with entry i against a real table:
 // each an *Error, with the nearest right name. That the table has no primary
-// key is no mistake; see KeyWarning. at is where the binlog ended before the table
-// was asked for: what is read of it from before there is no news.
+// key is not a mistake; see KeyWarning. at is the end of the binlog when the
+// definition was requested; older definitions seen later do not replace it.
 func (s *Set) CheckTable(i int, t *cdc.Table, at cdc.Position) []error {
 	p := &plan{rule: s.rules[i], table: t}
 	probs := p.bind()
 	if p.pred != nil && !p.rule.name.wild {
-		if err := p.pred.checkDefaults(); err != nil {
+		if err := p.pred.CheckDefaults(); err != nil {
 			probs.add("params", "the default of %s", err)
 		}
 	}
 	if len(probs.errs) == 0 {
-		s.plans.saw([]*plan{p}, at)
+		s.plans.observe([]*plan{p}, at)
 	}
 	return probs.errs
 }
@@ -246,7 +249,8 @@ func (s *Set) CheckTable(i int, t *cdc.Table, at cdc.Position) []error {
 // KeyWarning says why what stream i sends of a table has no key, or "".
 func (s *Set) KeyWarning(i int, t *cdc.Table) string {
 	p := &plan{rule: s.rules[i], table: t}
-	p.bind()
+	p.bindColumns(&problems{})
+	p.bindKey()
 	switch {
 	case p.key != nil:
 		return ""

@@ -3,13 +3,12 @@ package filters
 import (
 	"bytes"
 
-	"vitess.io/vitess/go/sqltypes"
-
 	"rowcast/cdc"
+	"rowcast/filters/internal/where"
 )
 
 // Emit takes what one change is to one stream. data is the payload as it goes
-// behind "data:", line breaks included, valid until Emit returns; event is "" for
+// after "data:", line breaks included, valid until Emit returns; event is "" for
 // none. A frame is for a subscription whose binding has this key, if it has one,
 // and whose Match gives true for the tag; an empty key, valid as long as data, and tag nil
 // are for all. err says that the change can't be rendered for this stream, which
@@ -34,10 +33,10 @@ const (
 // frameTag is what a binding's clauses need to know of a change. It is
 // immutable and may be kept.
 type frameTag struct {
-	pred *predicate
-	rows [2][]sqltypes.Value
-	want [2]want
-	all  bool // no clause was decided by a look-up
+	pred    *where.Predicate
+	rows    [2]where.Row
+	want    [2]want
+	unkeyed bool // no clause was decided by a look-up
 }
 
 // Render hands what a change is to each stream that publishes its table to
@@ -69,27 +68,27 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 	case p.pred == nil:
 		return sc.send(p, c, c.Op, nil, nil, emit)
 	}
-	sc.eval.reset()
-	var rows [2][]sqltypes.Value // nil: there is no such image, or it fails the static clauses
+	sc.eval.Reset()
+	var rows [2]where.Row // nil: there is no such image, or it fails the static clauses
 	for side, im := range [2]*cdc.Image{c.Before, c.After} {
 		if im == nil {
 			continue
 		}
-		row, err := sc.eval.load(side, p.pred, im)
+		row, err := sc.eval.Load(side, p.pred, im)
 		if err != nil {
 			return p.rule.unjudged(err)
 		}
-		v, err := sc.eval.test(p.pred.static, row)
+		v, err := sc.eval.Eval(p.pred.Static(), row)
 		if err != nil {
 			return p.rule.unjudged(err)
 		}
-		if v == isTrue {
+		if v == where.True {
 			rows[side] = row
 		}
 	}
 	if len(p.rule.params) > 0 {
 		if !p.keyed() {
-			sc.set.plans.saw([]*plan{p}, c.Pos) // it may be a definition that the table came back to
+			sc.set.plans.observe([]*plan{p}, c.Pos) // it may be a definition that the table came back to
 		}
 		if !p.keyed() {
 			return sc.renderAny(p, c, rows, emit)
@@ -130,14 +129,14 @@ func (sc *scratch) send(p *plan, c *cdc.Change, op cdc.Op, key []byte, tag any, 
 }
 
 // renderBound renders a change for subscriptions that differ in parameters.
-func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2][]sqltypes.Value, emit Emit) error {
+func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, emit Emit) error {
 	keys := &sc.bound
 	for side, row := range rows {
 		if row == nil {
 			continue
 		}
 		var ok bool
-		if keys[side], ok = p.pred.appendKey(keys[side][:0], row); !ok {
+		if keys[side], ok = sc.eval.AppendKey(keys[side][:0], p.pred, row); !ok {
 			rows[side] = nil
 		}
 	}
@@ -147,93 +146,70 @@ func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2][]sqltypes.Value,
 	if rows[before] == nil || rows[after] == nil || !bytes.Equal(keys[before], keys[after]) {
 		// To each of the two keys there is one row only.
 		if rows[before] != nil {
-			if err := sc.send(p, c, cdc.Delete, keys[before], p.pred.tag(rows, matching, either), emit); err != nil {
+			if err := sc.send(p, c, cdc.Delete, keys[before], p.tag(rows, matching, either), emit); err != nil {
 				return err
 			}
 		}
 		if rows[after] != nil {
-			if err := sc.send(p, c, cdc.Insert, keys[after], p.pred.tag(rows, either, matching), emit); err != nil {
+			if err := sc.send(p, c, cdc.Insert, keys[after], p.tag(rows, either, matching), emit); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := sc.send(p, c, cdc.Update, keys[after], p.pred.tag(rows, matching, matching), emit); err != nil {
+	if err := sc.send(p, c, cdc.Update, keys[after], p.tag(rows, matching, matching), emit); err != nil {
 		return err
 	}
-	if len(p.pred.residual) > 0 {
-		if err := sc.send(p, c, cdc.Insert, keys[after], p.pred.tag(rows, missing, matching), emit); err != nil {
+	if p.pred.HasResidual() {
+		if err := sc.send(p, c, cdc.Insert, keys[after], p.tag(rows, missing, matching), emit); err != nil {
 			return err
 		}
-		if err := sc.send(p, c, cdc.Delete, keys[after], p.pred.tag(rows, matching, missing), emit); err != nil {
+		if err := sc.send(p, c, cdc.Delete, keys[after], p.tag(rows, matching, missing), emit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// renderAny renders a change for bindings that each judge the whole row.
-func (sc *scratch) renderAny(p *plan, c *cdc.Change, rows [2][]sqltypes.Value, emit Emit) error {
-	tag := func(b, a want) *frameTag {
-		t := &frameTag{pred: p.pred, want: [2]want{b, a}, all: true}
-		for side, row := range rows {
-			if row != nil && t.want[side] != either {
-				t.rows[side] = keep(row, nil)
-			}
+// renderAny renders a change for bindings that each judge the whole row, since
+// their keys have different formats.
+func (sc *scratch) renderAny(p *plan, c *cdc.Change, rows [2]where.Row, emit Emit) error {
+	kept := [2]where.Row{}
+	for side, row := range rows {
+		if row != nil {
+			kept[side] = p.pred.Keep(row, true)
 		}
-		return t
 	}
-	if rows[before] == nil && rows[after] == nil {
+	send := func(op cdc.Op, wants ...want) error {
+		return sc.send(p, c, op, nil, &frameTag{pred: p.pred, rows: kept, want: [2]want(wants), unkeyed: true}, emit)
+	}
+	switch {
+	case rows[before] == nil && rows[after] == nil:
 		return nil
+	case rows[before] == nil:
+		return send(cdc.Insert, either, matching)
+	case rows[after] == nil:
+		return send(cdc.Delete, matching, either)
 	}
-	if rows[before] == nil {
-		return sc.send(p, c, cdc.Insert, nil, tag(either, matching), emit)
+	if err := send(cdc.Update, matching, matching); err != nil {
+		return err
 	}
-	if rows[after] == nil {
-		return sc.send(p, c, cdc.Delete, nil, tag(matching, either), emit)
+	if err := send(cdc.Insert, missing, matching); err != nil {
+		return err
 	}
-	for _, v := range []struct {
-		op   cdc.Op
-		b, a want
-	}{{cdc.Update, matching, matching}, {cdc.Insert, missing, matching}, {cdc.Delete, matching, missing}} {
-		if err := sc.send(p, c, v.op, nil, tag(v.b, v.a), emit); err != nil {
-			return err
-		}
-	}
-	return nil
+	return send(cdc.Delete, matching, missing)
 }
 
 // tag copies the values that bindings need; nil where a look-up decides alone.
-func (p *predicate) tag(rows [2][]sqltypes.Value, wants ...want) any {
-	if len(p.residual) == 0 {
+func (p *plan) tag(rows [2]where.Row, wants ...want) any {
+	if !p.pred.HasResidual() {
 		return nil
 	}
-	t := &frameTag{pred: p, want: [2]want(wants)}
+	t := &frameTag{pred: p.pred, want: [2]want(wants)}
 	for side, row := range rows {
 		if row != nil && t.want[side] != either {
-			t.rows[side] = keep(row, p.needed)
+			t.rows[side] = p.pred.Keep(row, false)
 		}
 	}
 	return t
-}
-
-// keep copies a row, of which the values refer to the event's bytes: those that
-// are needed, or all where that is nil.
-func keep(row []sqltypes.Value, needed []bool) []sqltypes.Value {
-	size := 0
-	for i, v := range row {
-		if needed == nil || needed[i] {
-			size += v.Len()
-		}
-	}
-	buf := make([]byte, 0, size)
-	kept := make([]sqltypes.Value, len(row))
-	for i, v := range row {
-		if (needed == nil || needed[i]) && !v.IsNull() {
-			start := len(buf)
-			buf = append(buf, v.Raw()...)
-			kept[i] = sqltypes.MakeTrusted(v.Type(), buf[start:len(buf):len(buf)])
-		}
-	}
-	return kept
 }

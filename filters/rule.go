@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"rowcast/cdc"
+	"rowcast/filters/internal/where"
+	"rowcast/internal/nearest"
 )
 
 // form is the shape of a payload.
@@ -25,7 +27,7 @@ var (
 	formNames = []string{"change", "row", "text"}
 )
 
-// rule is one entry, judged as far as that goes without a server.
+// rule is one entry, compiled as far as that is possible without a server.
 type rule struct {
 	index   int // of the stream
 	name    name
@@ -34,14 +36,15 @@ type rule struct {
 	on      [cdc.Delete + 1]bool
 	columns []string // nil: all
 	mask    map[string]mask
-	where   *where // nil: every row
+	where   *where.Where // nil: every row
 	params  []Param
-	live    liveBindings
-	shape   atomic.Pointer[string] // of the keys that bindings get; nil: no table was seen yet
-	event   string                 // with placeholders; "": none
+	event   string // with placeholders; "": none
 	form    form
-	text    *text // with formText
+	text    *template // with formText
 	before  bool
+
+	bindings  bindings
+	keyFormat atomic.Pointer[string] // of the keys that bindings get; nil: no table was seen yet
 }
 
 func compileRule(index int, t *Table, o *Options) (*rule, error) {
@@ -76,7 +79,7 @@ func (r *rule) compileOn(t *Table, p *problems) {
 	for _, op := range t.On {
 		i := slices.Index(opNames, op)
 		if i < 0 {
-			p.add("on", "%q is no operation%s; allowed are insert, update, delete", op, meant(op, opNames))
+			p.add("on", "%q is not an operation%s; allowed are insert, update, delete", op, nearest.DidYouMean(op, opNames))
 			continue
 		}
 		if r.on[i+1] {
@@ -107,7 +110,7 @@ func (r *rule) compileColumns(t *Table, o *Options, p *problems) {
 		kind := t.Mask[c]
 		m, ok := parseMask(kind)
 		if !ok {
-			p.add("mask", "%q of column %q is no mask%s; allowed are sha256, null, redact", kind, c, meant(kind, maskNames))
+			p.add("mask", "%q of column %q is not a mask%s; allowed are sha256, null, redact", kind, c, nearest.DidYouMean(kind, maskNames))
 			continue
 		}
 		if m == hashed && o.MaskKey == "" {
@@ -117,7 +120,7 @@ func (r *rule) compileColumns(t *Table, o *Options, p *problems) {
 			p.add("mask", "column %q is masked twice", c)
 		}
 		if len(t.Columns) > 0 && !seen[strings.ToLower(c)] {
-			p.add("mask", "column %q is not in columns, so that it is not sent anyway%s", c, didYouMean(c, t.Columns))
+			p.add("mask", "column %q is not in columns, so that it is not sent anyway%s", c, nearest.Suggest(c, t.Columns))
 		}
 		r.mask[strings.ToLower(c)] = m
 	}
@@ -148,7 +151,7 @@ func (r *rule) compileEvent(t *Table, p *problems) {
 			return
 		}
 		if !slices.Contains(eventFields, field) {
-			p.add("event", "{%s} is not known%s; allowed are {op} {schema} {table} {stream}", field, meant(field, eventFields))
+			p.add("event", "{%s} is not known%s; allowed are {op} {schema} {table} {stream}", field, nearest.DidYouMean(field, eventFields))
 		}
 		rest = after
 	}
@@ -173,7 +176,7 @@ func (r *rule) compileForm(t *Table, p *problems) {
 	}
 	i := slices.Index(formNames, data)
 	if i < 0 {
-		p.add("data", "%q is not known%s; allowed are change, row, text", data, meant(data, formNames))
+		p.add("data", "%q is not known%s; allowed are change, row, text", data, nearest.DidYouMean(data, formNames))
 		return
 	}
 	r.form = form(i)
@@ -184,13 +187,13 @@ func (r *rule) compileForm(t *Table, p *problems) {
 		p.add("text", `it is used with data = "text" only, but data is %q`, data)
 	case r.form == formText:
 		var err error
-		if r.text, err = parseText(t.Text); err != nil {
+		if r.text, err = parseTemplate(t.Text); err != nil {
 			p.add("text", "%s", err)
 		}
 	}
 }
 
-// yields tells whether a change may become something that this rule sends.
+// yields reports whether a change may become something that this rule sends.
 func (r *rule) yields(op cdc.Op) bool {
 	if op == cdc.Update && r.where != nil {
 		return true
@@ -209,3 +212,66 @@ func (r *rule) ops() []string {
 }
 
 func (r *rule) String() string { return fmt.Sprintf("stream %s", r.public) }
+
+const maxParams = 64 // of one entry
+
+// reservedParams have a meaning of their own in a request.
+var reservedParams = []string{"table", "lastEventId", "wait"}
+
+func (r *rule) compileWhere(t *Table, p *problems) {
+	r.params = compileParams(t, p)
+	if strings.TrimSpace(t.Where) == "" {
+		for _, q := range r.params {
+			p.add("params", "%q is declared, but there is no where that uses it", q.Name)
+		}
+		return
+	}
+	w, err := where.Parse(t.Where)
+	if err != nil {
+		p.add("where", "%s", err)
+		return
+	}
+	r.where = w
+	declared, used := slices.Sorted(maps.Keys(t.Params)), w.Params()
+	for _, name := range used {
+		if !slices.Contains(declared, name) {
+			p.add("where", ":%s is not declared%s; add it to params, as in params = { %s = \"\" }%s", name, nearest.Suggest(name, declared), name, w.PointAt(name))
+		}
+	}
+	for _, name := range declared {
+		if !slices.Contains(used, name) {
+			p.add("params", "%q is declared, but where does not use :%s", name, name)
+		}
+	}
+}
+
+func compileParams(t *Table, p *problems) []Param {
+	if len(t.Params) > maxParams {
+		p.add("params", "there are %d, at most %d are allowed", len(t.Params), maxParams)
+		return nil
+	}
+	var params []Param
+	for _, name := range slices.Sorted(maps.Keys(t.Params)) {
+		value := t.Params[name]
+		switch {
+		case !where.IsParam(name):
+			p.add("params", "%q can't be a parameter's name: use letters, digits and _", name)
+		case slices.Contains(reservedParams, name):
+			p.add("params", "%q is reserved in requests; choose another name", name)
+		}
+		if err := where.CheckValue(name, value); err != nil {
+			p.add("params", "%s", err)
+		}
+		params = append(params, Param{Name: name, Default: value, Required: value == ""})
+	}
+	return params
+}
+
+// defaults are the values of parameters where a request gives none.
+func (r *rule) defaults() map[string]string {
+	m := map[string]string{}
+	for _, q := range r.params {
+		m[q.Name] = q.Default
+	}
+	return m
+}

@@ -3,14 +3,13 @@ package filters
 import (
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 
 	"rowcast/cdc"
 )
 
-// Set is all that a config publishes. It is immutable and safe for concurrent
-// use, apart from what it remembers of tables seen.
+// Set is all that a config publishes. What it publishes never changes; what it
+// remembers of tables and bindings is safe for concurrent use.
 type Set struct {
 	rules  []*rule
 	byName map[string]map[string][]*rule // schema, table: the rules with that full name
@@ -38,7 +37,7 @@ type Param struct {
 	Required bool // there is no default
 }
 
-// Compile judges all entries as far as that goes without a server. Each mistake
+// Compile compiles all entries as far as that is possible without a server. Each mistake
 // is an *Error; several are joined, in the order of the entries.
 func Compile(tables []Table, o Options) (*Set, error) {
 	s := &Set{
@@ -55,7 +54,7 @@ func Compile(tables []Table, o Options) (*Set, error) {
 		}
 		if first, ok := lines[r.public]; ok {
 			p := problems{line: r.line}
-			p.add("as", "the public name %q is taken by the entry at line %d; give one of the two another name with as", r.public, first)
+			p.add("as", "the public name %q is taken by the entry at line %d; use as to give one of them another name", r.public, first)
 			errs = append(errs, p.err())
 		} else {
 			lines[r.public] = r.line
@@ -101,7 +100,7 @@ func (s *Set) Streams() []Info {
 	return infos
 }
 
-// Wants tells whether some stream publishes a table. It does not allocate.
+// Wants reports whether some stream publishes a table. It does not allocate.
 func (s *Set) Wants(schema, table []byte) bool {
 	if len(s.byName[string(schema)][string(table)]) > 0 {
 		return true
@@ -127,8 +126,8 @@ func (s *Set) rulesOf(schema, table string) []*rule {
 	return rules
 }
 
-// Affected lists the streams that publish a table; all of them where table is
-// "" and schema too; those of any of its tables where only table is "".
+// Affected lists the streams that publish schema.table; with table "", those that
+// publish anything in schema; with both "", all.
 func (s *Set) Affected(schema, table string) []int {
 	var streams []int
 	switch {
@@ -146,29 +145,8 @@ func (s *Set) Affected(schema, table string) []int {
 	return streams
 }
 
-// Overlap tells whether streams i and j may publish one database table, so that
+// Overlap reports whether streams i and j may publish one database table, so that
 // one id would name two events.
 func (s *Set) Overlap(i, j int) bool {
 	return s.rules[i].name.overlaps(&s.rules[j].name)
-}
-
-// columnNames lists what of a table may be named: all but what the server made.
-func columnNames(t *cdc.Table) []string {
-	var names []string
-	for i := range t.Columns {
-		if !t.Columns[i].Hidden {
-			names = append(names, t.Columns[i].Name)
-		}
-	}
-	return names
-}
-
-// columnIndex finds a column by name, which MySQL compares without case.
-func columnIndex(t *cdc.Table, name string) int {
-	for i := range t.Columns {
-		if !t.Columns[i].Hidden && strings.EqualFold(t.Columns[i].Name, name) {
-			return i
-		}
-	}
-	return -1
 }

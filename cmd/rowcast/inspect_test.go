@@ -30,7 +30,7 @@ func TestServeRefuses(t *testing.T) {
 			"view": {strings.Replace(fresh, "draft.picks", "draft.v", 1),
 				`:11: table.name: draft.v is a view, and the binlog knows tables only; publish the tables that it reads`},
 			"unknown column": {fresh + "columns = [\"id\", \"nmae\"]\n",
-				`table.columns: "nmae" is no column of draft.teams`},
+				`table.columns: "nmae" is not a column of draft.teams`},
 		} {
 			t.Run(name, func(t *testing.T) {
 				code, _, stderr := command(t, "serve", "--config", writeConfig(t, tc.config))

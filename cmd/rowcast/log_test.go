@@ -56,7 +56,7 @@ func TestResetNamesNothingHidden(t *testing.T) {
 		if reset.event != "reset" || !strings.Contains(reset.data, `"schema"`) || !strings.Contains(reset.data, "draft.users") || strings.Contains(reset.data, "password") {
 			t.Errorf("the client was told %+v", reset)
 		}
-		if log := i.out.String(); !strings.Contains(log, `[[table]] at line 18: columns: \"nick\" is no column of draft.users`) || !strings.Contains(log, "password_hash") {
+		if log := i.out.String(); !strings.Contains(log, `[[table]] at line 18: columns: \"nick\" is not a column of draft.users`) || !strings.Contains(log, "password_hash") {
 			t.Errorf("the log doesn't say why: %s", log)
 		}
 	})

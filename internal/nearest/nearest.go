@@ -1,7 +1,10 @@
 // Package nearest finds the name that somebody meant.
 package nearest
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Name is the one of names that was probably meant by word, whatever its case, or "".
 func Name(word string, names []string) string {
@@ -53,4 +56,24 @@ func distance(a, b string) int {
 		before, last, row = last, row, before
 	}
 	return last[len(b)]
+}
+
+// DidYouMean is `; did you mean "x"?` where one of names was probably meant, or "".
+func DidYouMean(word string, names []string) string {
+	if near := Name(word, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
+
+// Suggest is DidYouMean, or else lists what there is, if that is short.
+func Suggest(word string, names []string) string {
+	if near := DidYouMean(word, names); near != "" {
+		return near
+	}
+	const few = 12
+	if len(names) == 0 || len(names) > few {
+		return ""
+	}
+	return "; there are " + strings.Join(names, ", ")
 }

@@ -1,10 +1,9 @@
-package filters
+package where
 
 import (
 	"unicode/utf8"
 
 	"vitess.io/vitess/go/mysql/collations/charset"
-	"vitess.io/vitess/go/mysql/collations/colldata"
 )
 
 // likePattern is a pattern of LIKE. As the servers do, it compares character by
@@ -16,7 +15,7 @@ import (
 // pattern's in machine words, whatever they contain: a pattern may come from a
 // client. Going back to the last % instead multiplies the two lengths.
 type likePattern struct {
-	coll  colldata.Collation // nil: bytes
+	coll  *collation // nil: bytes
 	cs    charset.Charset
 	utf8  bool
 	size  int                   // characters of the pattern, without %
@@ -30,20 +29,20 @@ type likePattern struct {
 const unlisted = 1<<16 - 1
 
 // likeWords hold a set of states for any pattern that a client may send.
-const likeWords = maxValue/64 + 1
+const likeWords = MaxValue/64 + 1
 
-func newLike(pattern string, coll colldata.Collation) (*likePattern, bool) {
+func newLike(pattern string, coll *collation) (*likePattern, error) {
 	p := &likePattern{coll: coll}
 	if coll != nil {
 		p.cs = coll.Charset()
 		p.utf8 = isUTF8(p.cs)
 	}
-	parts, ok := p.parse(pattern)
-	if !ok {
-		return nil, false
+	parts, err := p.parse(pattern)
+	if err != nil {
+		return nil, err
 	}
 	p.compile(parts)
-	return p, true
+	return p, nil
 }
 
 type likePart struct {
@@ -59,9 +58,8 @@ const (
 	likeMany          // %
 )
 
-// parse takes the pattern, in UTF-8, apart; ok is false where the column's
-// character set lacks a character.
-func (p *likePattern) parse(pattern string) (parts []likePart, ok bool) {
+// parse takes the pattern, in UTF-8, apart.
+func (p *likePattern) parse(pattern string) (parts []likePart, err error) {
 	next := func() string {
 		size := 1
 		if p.coll != nil {
@@ -84,15 +82,14 @@ func (p *likePattern) parse(pattern string) (parts []likePart, ok bool) {
 			char = next()
 		}
 		raw := []byte(char)
-		if p.coll != nil && !p.utf8 {
-			var err error
-			if raw, err = charset.Convert(nil, p.cs, raw, charset.Charset_utf8mb4{}); err != nil {
-				return nil, false
+		if p.coll != nil {
+			if raw, err = encode(p.cs, char); err != nil {
+				return nil, err
 			}
 		}
 		parts = append(parts, likePart{weight: string(p.weight(nil, raw))})
 	}
-	return parts, true
+	return parts, nil
 }
 
 func (p *likePattern) compile(parts []likePart) {
@@ -139,8 +136,8 @@ func (p *likePattern) compile(parts []likePart) {
 	}
 }
 
-// match reads a text. buf is scratch, which it returns.
-func (p *likePattern) match(buf, s []byte) (bool, []byte) {
+// match reads a text; scratch may grow.
+func (p *likePattern) match(scratch *[]byte, s []byte) bool {
 	var states [likeWords]uint64
 	set := states[:min(len(p.any), likeWords)]
 	if len(p.any) > likeWords {
@@ -150,7 +147,7 @@ func (p *likePattern) match(buf, s []byte) (bool, []byte) {
 	word, bit := p.size/64, uint64(1)<<(p.size%64)
 	for len(s) > 0 {
 		if set[word]&p.any[word]&bit != 0 {
-			return true, buf // it ends in %
+			return true // it ends in %
 		}
 		char := p.char(s)
 		s = s[len(char):]
@@ -159,8 +156,8 @@ func (p *likePattern) match(buf, s []byte) (bool, []byte) {
 			id = p.ascii[char[0]]
 		}
 		if id == unlisted {
-			buf = p.weight(buf[:0], char)
-			id = p.ids[string(buf)]
+			*scratch = p.weight((*scratch)[:0], char)
+			id = p.ids[string(*scratch)]
 		}
 		var carry, alive uint64
 		for i, next := range p.next[id] {
@@ -170,10 +167,10 @@ func (p *likePattern) match(buf, s []byte) (bool, []byte) {
 			alive |= set[i]
 		}
 		if alive == 0 {
-			return false, buf
+			return false
 		}
 	}
-	return set[word]&bit != 0, buf
+	return set[word]&bit != 0
 }
 
 func (p *likePattern) weight(dst, char []byte) []byte {

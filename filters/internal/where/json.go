@@ -1,11 +1,10 @@
-package filters
+package where
 
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 
-	"vitess.io/vitess/go/sqltypes"
 	"vitess.io/vitess/go/vt/sqlparser"
 )
 
@@ -15,44 +14,44 @@ type contains struct {
 	col       int
 	candidate any
 	path      []string // of members, from the root
-	absent    verdict  // where the path leads nowhere: NULL in MySQL, false in MariaDB
+	absent    Verdict  // where the path leads nowhere: NULL in MySQL, false in MariaDB
 }
 
-// jsonContains recognises one with a column and literals.
-func (l *leaf) jsonContains(e *sqlparser.JSONContainsExpr) (*contains, error) {
-	o := l.operand(e.Target)
-	if o == nil || o.class != document && (o.class != textual || o.decl != "JSON") {
-		return nil, fmt.Errorf("JSON_CONTAINS works on a column of type JSON only")
+// jsonContains compiles one with a column and literals.
+func (c *compiler) jsonContains(e *sqlparser.JSONContainsExpr) (test, error) {
+	t := &contains{col: c.p.column(e.Target), absent: Null}
+	switch {
+	case t.col >= 0 && c.p.cols[t.col].class == document:
+	case t.col >= 0 && c.p.cols[t.col].class == textual && c.p.cols[t.col].decl == "JSON":
+		t.absent = False
+	default:
+		return nil, errors.New("JSON_CONTAINS works on a column of type JSON only")
 	}
-	c := &contains{col: l.p.column(o.name), absent: isNull}
-	if o.class == textual {
-		c.absent = isFalse
-	}
-	candidate := l.jsonLiteral(e.Candidate)
+	candidate := c.jsonLiteral(e.Candidate)
 	if candidate == nil {
-		return nil, fmt.Errorf(`the second argument of JSON_CONTAINS must be a JSON literal, such as '"goal"' or '7', or JSON_QUOTE(:param)`)
+		return nil, errors.New(`the second argument of JSON_CONTAINS must be a JSON literal, such as '"goal"' or '7', or JSON_QUOTE(:param)`)
 	}
 	var err error
-	if c.candidate, err = decodeJSON(candidate); err != nil {
-		return nil, fmt.Errorf("the second argument of JSON_CONTAINS is not valid JSON; write '\"goal\"' or '7'")
+	if t.candidate, err = decodeJSON(candidate); err != nil {
+		return nil, errors.New("the second argument of JSON_CONTAINS is not valid JSON; write '\"goal\"' or '7'")
 	}
 	if len(e.PathList) > 1 {
-		return nil, fmt.Errorf("JSON_CONTAINS takes one path")
+		return nil, errors.New("JSON_CONTAINS takes one path")
 	}
 	for _, p := range e.PathList {
 		lit, ok := p.(*sqlparser.Literal)
 		if !ok || lit.Type != sqlparser.StrVal {
-			return nil, fmt.Errorf("the path of JSON_CONTAINS must be a literal, such as '$.tags'")
+			return nil, errors.New("the path of JSON_CONTAINS must be a literal, such as '$.tags'")
 		}
-		if c.path, ok = memberPath(lit.Val); !ok {
-			return nil, fmt.Errorf("the path of JSON_CONTAINS may name members only, as '$.event.tags' does")
+		if t.path, ok = memberPath(lit.Val); !ok {
+			return nil, errors.New("the path of JSON_CONTAINS may name members only, as '$.event.tags' does")
 		}
 	}
-	return c, nil
+	return t, nil
 }
 
-// jsonLiteral is the text of a JSON literal; nil where it is none.
-func (l *leaf) jsonLiteral(e sqlparser.Expr) []byte {
+// jsonLiteral is the text of a JSON literal; nil: it is not one.
+func (c *compiler) jsonLiteral(e sqlparser.Expr) []byte {
 	switch e := e.(type) {
 	case *sqlparser.Literal:
 		if e.Type == sqlparser.StrVal {
@@ -62,16 +61,14 @@ func (l *leaf) jsonLiteral(e sqlparser.Expr) []byte {
 		var s string
 		switch x := e.StringArg.(type) {
 		case *sqlparser.Argument:
-			s = l.values[x.Name]
+			s = c.values[x.Name]
 		case *sqlparser.Literal:
 			s = x.Val
 		default:
 			return nil
 		}
-		b, err := json.Marshal(s)
-		if err == nil {
-			return b
-		}
+		b, _ := json.Marshal(s) // a string can always be encoded
+		return b
 	}
 	return nil
 }
@@ -98,29 +95,29 @@ func decodeJSON(b []byte) (v any, err error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	if err = d.Decode(&v); err == nil && d.More() {
-		err = fmt.Errorf("more than one value")
+		err = errors.New("more than one value")
 	}
 	return v, err
 }
 
-func (c *contains) test(row []sqltypes.Value) (verdict, error) {
-	v := row[c.col]
-	if v.IsNull() {
-		return isNull, nil
+func (t *contains) eval(_ *Evaluator, row Row) (Verdict, error) {
+	value := row[t.col]
+	if value == nil {
+		return Null, nil
 	}
-	doc, err := decodeJSON(v.Raw())
+	doc, err := decodeJSON(value)
 	if err != nil {
-		return isNull, fmt.Errorf("where: JSON_CONTAINS: the column does not hold valid JSON in this row")
+		return Null, errors.New("where: JSON_CONTAINS: the column does not hold valid JSON in this row")
 	}
-	for _, name := range c.path {
-		object, _ := doc.(map[string]any) // of anything else no member is found
+	for _, name := range t.path {
+		object, _ := doc.(map[string]any) // nothing else has members
 		member, ok := object[name]
 		if !ok {
-			return c.absent, nil
+			return t.absent, nil
 		}
 		doc = member
 	}
-	return truth(holdsJSONValue(doc, c.candidate)), nil
+	return truth(holdsJSONValue(doc, t.candidate)), nil
 }
 
 // holdsJSONValue: an array holds what one of its elements holds, and another

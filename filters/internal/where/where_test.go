@@ -1,13 +1,17 @@
-package filters
+package where
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
-	"rowcast/cdc"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) {
+	// Vitess logs through glog, which starts a goroutine of its own for good.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
+}
 
 // TestNesting: what stands in strings and comments does not nest.
 func TestNesting(t *testing.T) {
@@ -15,7 +19,7 @@ func TestNesting(t *testing.T) {
 	for i := range 1001 {
 		uuids = append(uuids, fmt.Sprintf("'123e4567-e89b-12d3-a456-%012d'", i))
 	}
-	for _, where := range []string{
+	for _, source := range []string{
 		"a IN (" + strings.Join(uuids, ", ") + ")",
 		"a = '" + strings.Repeat("(", 201) + "'",
 		`a = "\"` + strings.Repeat("(", 201) + `"`,
@@ -24,18 +28,18 @@ func TestNesting(t *testing.T) {
 		strings.Repeat("(", 199) + "a = -1" + strings.Repeat(")", 199),
 		"a = -1" + strings.Repeat(" - -1", 1000),
 	} {
-		if _, err := parseWhere(where); err != nil {
-			t.Errorf("%.60s…: %v", where, err)
+		if _, err := Parse(source); err != nil {
+			t.Errorf("%.60s…: %v", source, err)
 		}
 	}
-	for _, where := range []string{
+	for _, source := range []string{
 		strings.Repeat("(", 201) + "a = 1" + strings.Repeat(")", 201),
 		"a = " + strings.Repeat("- ", 201) + "1",
 		"a = ''" + strings.Repeat(" OR (", 201) + "a = 1" + strings.Repeat(")", 201),
 		strings.Repeat("NOT ", 201) + "a",
 	} {
-		if _, err := parseWhere(where); err == nil || !strings.Contains(err.Error(), "it nests too deeply (at character ") {
-			t.Errorf("%.60s…: %v", where, err)
+		if _, err := Parse(source); err == nil || !strings.Contains(err.Error(), "it nests too deeply (at character ") {
+			t.Errorf("%.60s…: %v", source, err)
 		}
 	}
 }
@@ -43,8 +47,8 @@ func TestNesting(t *testing.T) {
 // TestPanics: a panic of the SQL library is an error that names the place and no
 // value; one of our own is a bug, and is not hidden.
 func TestPanics(t *testing.T) {
-	var e evaluator
-	if _, err := e.test(&node{op: opLeaf, text: "f(a)"}, nil); err == nil ||
+	var e Evaluator
+	if _, err := e.Eval(Condition{&engine{text: "f(a)"}}, nil); err == nil ||
 		!strings.Contains(err.Error(), "f(a) can't be computed for this row: the SQL library failed in vitess.io/vitess/go/vt/vtgate/evalengine.") {
 		t.Errorf("of the library: %v", err)
 	}
@@ -53,35 +57,17 @@ func TestPanics(t *testing.T) {
 			t.Error("a panic of our own is swallowed")
 		}
 	}()
-	_, _ = e.test(&node{op: opNative, native: &native{col: 3, isNull: true}}, nil)
+	_, _ = e.Eval(Condition{&isNull{3}}, nil)
 }
 
 // TestHugeEvaluatorsGo: what a single huge row needed is not kept for ever.
 func TestHugeEvaluatorsGo(t *testing.T) {
-	huge := &evaluator{scratch: make([]byte, 0, maxScratch+1)}
-	putEvaluator(huge)
-	for range 10 {
-		if e := evaluators.Get().(*evaluator); e == huge {
-			t.Fatal("it is kept")
-		}
-	}
-}
-
-// TestErrorsInOneOrder: the same config is refused in the same words each time.
-func TestErrorsInOneOrder(t *testing.T) {
-	table := &cdc.Table{Schema: "a", Name: "b", Columns: []cdc.Column{{Name: "id", Type: 3}}}
-	set := compile(t, Options{}, Table{Name: "a.b", Mask: map[string]string{"z": "null", "y": "null", "x": "null", "w": "null", "v": "null"}})
-	var first []string
-	for range 50 {
-		var list []string
-		for _, err := range set.CheckTable(0, table, cdc.Position{}) {
-			list = append(list, err.Error())
-		}
-		if first == nil {
-			first = list
-		}
-		if len(list) != 5 || !slices.Equal(list, first) {
-			t.Fatalf("%q, then %q", first, list)
+	for _, huge := range []*Evaluator{{values: make([]byte, 0, maxScratch+1)}, {scratch: [2][]byte{1: make([]byte, 0, maxScratch+1)}}} {
+		GiveBack(huge)
+		for range 10 {
+			if e := Borrow(); e == huge {
+				t.Fatal("it is kept")
+			}
 		}
 	}
 }

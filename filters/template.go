@@ -8,29 +8,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
+	texttemplate "text/template"
 	"text/template/parse"
 
 	"rowcast/cdc"
+	"rowcast/internal/nearest"
 )
 
 // maxText bounds what one row may become: a template can loop.
 const maxText = 16 << 20
 
-// text is a parsed template over a row: a map from column name to value.
-type text struct {
-	tmpl   *template.Template
+// template is a parsed template over a row: a map from column name to value.
+type template struct {
+	tmpl   *texttemplate.Template
 	fields []string // columns that it names at its top level
 	whole  bool     // it may look at any column
 }
 
-func parseText(s string) (*text, error) {
-	tmpl, err := template.New("text").Option("missingkey=error").Parse(s)
+func parseTemplate(s string) (*template, error) {
+	tmpl, err := texttemplate.New("text").Option("missingkey=error").Parse(s)
 	if err != nil {
 		// "template: text:1: unexpected …": the line is that of the template.
 		return nil, fmt.Errorf("not a valid template: line %s", strings.TrimPrefix(err.Error(), "template: text:"))
 	}
-	t := &text{tmpl: tmpl}
+	t := &template{tmpl: tmpl}
 	for _, tree := range tmpl.Templates() {
 		if tree.Tree != nil && tree.Tree.Root != nil {
 			// What an inner template is given as its dot is not known here.
@@ -42,8 +43,8 @@ func parseText(s string) (*text, error) {
 	return t, nil
 }
 
-// walk collects the columns that a node names; root tells whether dot is the row.
-func (t *text) walk(n parse.Node, root bool) {
+// walk collects the columns that a node names; root: dot is the row.
+func (t *template) walk(n parse.Node, root bool) {
 	switch n := n.(type) {
 	case *parse.ListNode:
 		if n != nil {
@@ -90,7 +91,7 @@ func (t *text) walk(n parse.Node, root bool) {
 	}
 }
 
-func (t *text) branch(b *parse.BranchNode, root, inner bool) {
+func (t *template) branch(b *parse.BranchNode, root, inner bool) {
 	t.walk(b.Pipe, root)
 	t.walk(b.List, inner)
 	if b.ElseList != nil {
@@ -99,21 +100,21 @@ func (t *text) branch(b *parse.BranchNode, root, inner bool) {
 }
 
 // bind says which of the columns that are sent the template needs.
-func (t *text) bind(p *plan) (need []column, err error) {
+func (t *template) bind(p *plan) (need []column, err error) {
 	var names []string
 	for _, c := range p.cols {
 		names = append(names, p.table.Columns[c.index].Name)
 	}
 	for _, f := range t.fields {
 		if !slices.Contains(names, f) {
-			why := "is no column of " + p.table.Schema + "." + p.table.Name
-			if columnIndex(p.table, f) >= 0 {
+			why := "is not a column of " + p.table.Schema + "." + p.table.Name
+			if p.table.Find(f) >= 0 {
 				why = "is not in columns"
 				if columnIn(names, f) {
-					why = "is written in other case in the table"
+					why = "is written in another case in the table"
 				}
 			}
-			return nil, fmt.Errorf("{{.%s}} %s%s", f, why, didYouMean(f, names))
+			return nil, fmt.Errorf("{{.%s}} %s%s", f, why, nearest.Suggest(f, names))
 		}
 	}
 	if t.whole {
@@ -132,7 +133,7 @@ func columnIn(names []string, name string) bool {
 }
 
 // append renders one row.
-func (t *text) append(dst []byte, p *plan, sc *scratch, im *cdc.Image) ([]byte, error) {
+func (t *template) append(dst []byte, p *plan, sc *scratch, im *cdc.Image) ([]byte, error) {
 	row := make(map[string]any, len(p.text))
 	for _, c := range p.text {
 		name := p.table.Columns[c.index].Name

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/filters/internal/where"
 )
 
 // scratch is what one rendering works with. It is reused, so that rendering
@@ -17,16 +18,16 @@ type scratch struct {
 	key    []byte    // the key before
 	bound  [2][]byte // what bindings are looked up by, of both images
 	value  []byte
-	eval   evaluator
+	eval   where.Evaluator
 
-	// Of the change before: what comes next is mostly of the same table and commit.
+	// Of the previous change: the next is mostly of the same table and commit.
 	table *cdc.Table
 	plans []*plan
 	at    time.Time
 	ts    []byte // its milliseconds
 }
 
-// maxScratch is how much a scratch may keep: a single huge row shall not stay
+// maxScratch is how much a scratch may keep: a single huge row must not stay
 // in memory for ever.
 const maxScratch = 1 << 20
 
@@ -40,12 +41,12 @@ func (s *Set) release(sc *scratch) {
 			return
 		}
 	}
-	if sc.eval.small() {
+	if sc.eval.Small() {
 		s.scratch.Put(sc)
 	}
 }
 
-// payload renders what goes behind "data:" into sc.out. op is what the change
+// payload renders what goes after "data:" into sc.out. op is what the change
 // is to this stream: an update may be an insert or a delete to it.
 func (sc *scratch) payload(p *plan, c *cdc.Change, op cdc.Op) ([]byte, error) {
 	b, err := sc.appendPayload(sc.out[:0], p, c, op)

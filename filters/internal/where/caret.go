@@ -1,4 +1,4 @@
-package filters
+package where
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"vitess.io/vitess/go/vt/sqlparser"
 )
 
-// place finds a word in what was written, outside quotes, and points at it.
-// The parser keeps no positions.
-func place(source, word string) string {
+// point finds a word in what was written, outside quotes, and points at it; "" if
+// it is not there. The parser keeps no positions.
+func point(source, word string) string {
 	if word == "" {
 		return ""
 	}
@@ -56,7 +56,7 @@ func wordByte(c byte) bool {
 }
 
 // mark says where source[from:to] is and shows it between ▸ and ◂, with what
-// stands around it.
+// is around it.
 func mark(source string, from, to int) string {
 	const around = 24
 	line := 1 + strings.Count(source[:from], "\n")
@@ -78,12 +78,18 @@ func mark(source string, from, to int) string {
 	return fmt.Sprintf(" (at character %d: %s)", col, text)
 }
 
-// maxDepth bounds what nests: the parser and the compiler recurse.
+// firstWord is what to point at; the parser quotes names that are keywords.
+func firstWord(s string) string {
+	s = strings.TrimLeft(s, "`(")
+	return s[:len(s)-len(strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"))]
+}
+
+// maxDepth bounds nesting: the parser and the compiler recurse.
 const maxDepth = 200
 
 // checkDepth counts brackets, and prefix operators in a row, before anything
-// recurses. It splits the source as the parser does: what stands in strings and
-// comments does not count.
+// recurses. It splits the source as the parser does, so that strings and comments
+// do not count.
 func checkDepth(parser *sqlparser.Parser, source string) error {
 	switch {
 	case !utf8.ValidString(source):
@@ -112,4 +118,12 @@ func checkDepth(parser *sqlparser.Parser, source string) error {
 			return fmt.Errorf("it nests too deeply%s", mark(source, at, min(at+1, len(source))))
 		}
 	}
+}
+
+// shorten keeps client input in messages short and on one line.
+func shorten(s string) string {
+	if len(s) > 40 {
+		s = strings.ToValidUTF8(s[:40], "") + "…"
+	}
+	return s
 }
