@@ -24,7 +24,7 @@ func TestHouse(t *testing.T) {
 		"cdc/internal/sqlname":   {},
 		"cdc/internal/wire":      {},
 		"filters":                {"cdc", "filters/internal/where", "internal/nearest", "internal/throwaway"},
-		"filters/internal/where": {"cdc", "internal/nearest"},
+		"filters/internal/where": {"cdc/row", "internal/nearest"},
 		"stream":                 {"cdc", "stream/frame", "stream/web", "internal/throwaway"},
 		"stream/frame":           {"cdc", "internal/nearest"},
 		"internal/renderer":      {"cdc", "filters", "stream/frame"},

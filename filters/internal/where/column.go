@@ -14,7 +14,7 @@ import (
 	"vitess.io/vitess/go/vt/sqlparser"
 	"vitess.io/vitess/go/vt/vtgate/evalengine"
 
-	"rowcast/cdc"
+	"rowcast/cdc/row"
 )
 
 // class is what a column is to a predicate.
@@ -53,7 +53,7 @@ type column struct {
 	unsigned bool // of integer
 }
 
-func newColumn(t *cdc.Table, i int) (column, error) {
+func newColumn(t *row.Table, i int) (column, error) {
 	def := &t.Columns[i]
 	c := column{index: i, name: def.Name, decl: def.TypeName()}
 	var size, scale int32
@@ -100,9 +100,9 @@ func newColumn(t *cdc.Table, i int) (column, error) {
 	return c, nil
 }
 
-func (c *column) setString(t *cdc.Table, def *cdc.Column) error {
+func (c *column) setString(t *row.Table, def *row.Column) error {
 	switch {
-	case def.Kind == cdc.UUID || def.Kind == cdc.INET4 || def.Kind == cdc.INET6:
+	case def.Kind == row.UUID || def.Kind == row.INET4 || def.Kind == row.INET6:
 		c.class, c.sql = address, sqltypes.VarBinary
 		return nil
 	case def.Collation == collations.CollationBinaryID:
@@ -128,7 +128,7 @@ var empty = []byte{}
 
 // read adds the column's value to buf, in the form that order.form takes, and
 // returns it: it refers to buf or to the image. It is nil for NULL.
-func (c *column) read(buf []byte, im *cdc.Image) (_, value []byte, err error) {
+func (c *column) read(buf []byte, im *row.Image) (_, value []byte, err error) {
 	start := len(buf)
 	switch {
 	case im.IsNull(c.index):
@@ -262,7 +262,7 @@ func (c *column) checkYear(lit *sqlparser.Literal) error {
 }
 
 // ColumnNames lists what of a table may be named: all but what the server made.
-func ColumnNames(t *cdc.Table) []string {
+func ColumnNames(t *row.Table) []string {
 	var names []string
 	for i := range t.Columns {
 		if !t.Columns[i].Hidden {

@@ -10,7 +10,7 @@ import (
 	"vitess.io/vitess/go/vt/vtenv"
 	"vitess.io/vitess/go/vt/vtgate/evalengine"
 
-	"rowcast/cdc"
+	"rowcast/cdc/row"
 )
 
 // Evaluator judges rows. It is reused, so that judging allocates nothing once its
@@ -53,8 +53,8 @@ func (e *Evaluator) Reset() { e.values = e.values[:0] }
 
 // Load reads the columns that the predicate names from an image; side is 0 or 1,
 // for the image before and the one after. The Row is valid until Reset.
-func (e *Evaluator) Load(side int, p *Predicate, im *cdc.Image) (Row, error) {
-	row := e.rows[side][:0]
+func (e *Evaluator) Load(side int, p *Predicate, im *row.Image) (Row, error) {
+	values := e.rows[side][:0]
 	for i := range p.cols {
 		c := &p.cols[i]
 		if !im.Has(c.index) {
@@ -65,10 +65,10 @@ func (e *Evaluator) Load(side int, p *Predicate, im *cdc.Image) (Row, error) {
 		if e.values, value, err = c.read(e.values, im); err != nil {
 			return nil, err
 		}
-		row = append(row, value)
+		values = append(values, value)
 	}
-	e.rows[side] = row
-	return row, nil
+	e.rows[side] = values
+	return values, nil
 }
 
 // Eval judges one condition over a row.

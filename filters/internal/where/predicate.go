@@ -7,7 +7,7 @@ import (
 	"vitess.io/vitess/go/sqltypes"
 	"vitess.io/vitess/go/vt/sqlparser"
 
-	"rowcast/cdc"
+	"rowcast/cdc/row"
 	"rowcast/internal/nearest"
 )
 
@@ -34,7 +34,7 @@ const noKeys = "-"
 
 // Compile compiles the predicate for a table as it is. defaults are the values of
 // its parameters where a request gives none; "" is no value.
-func (w *Where) Compile(t *cdc.Table, defaults map[string]string) (*Predicate, error) {
+func (w *Where) Compile(t *row.Table, defaults map[string]string) (*Predicate, error) {
 	p := &Predicate{where: w, defaults: defaults}
 	for _, name := range w.columns {
 		i := t.Find(name)
