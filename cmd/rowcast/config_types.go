@@ -33,17 +33,6 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func (d duration) String() string {
-	s := time.Duration(d).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
 // size is a number of bytes.
 type size int64
 
@@ -74,15 +63,6 @@ func cutSuffixFold(s, suffix string) (string, bool) {
 		return s, false
 	}
 	return s[:len(s)-len(suffix)], true
-}
-
-func (s size) String() string {
-	for _, unit := range sizeUnits[:3] {
-		if s != 0 && int64(s)%unit.bytes == 0 {
-			return strconv.FormatInt(int64(s)/unit.bytes, 10) + unit.name
-		}
-	}
-	return strconv.FormatInt(int64(s), 10) + "B"
 }
 
 type tlsMode string
