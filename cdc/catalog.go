@@ -40,16 +40,20 @@ func alters(st *ddl.Statement, at Position) found[alteration] {
 
 // definition is a table as it was at a place in the binlog, before the group there.
 type definition struct {
-	def *schema.Table
-	at  Position
+	def   *schema.Table
+	at    Position
+	until Position // the last group for which it is known to hold; zero: only the place itself
 }
 
-// maxAltered bounds the statements that are remembered; of a server that runs more
-// of them than that within what clients replay, parts are read again.
-const maxAltered = 50_000
+// maxAltered bounds the names that are remembered of statements; of a server that
+// runs more DDL than that within what clients replay, parts are read again.
+const maxAltered = 1 << 20
+
+// maxKnown bounds the tables that are known: some with ever new names may come and go.
+const maxKnown = 1 << 16
 
 func newCatalog() *catalog {
-	c := &catalog{altered: newScans[alteration](maxAltered)}
+	c := &catalog{altered: newScans(maxAltered, func(a alteration) int { return 8 + len(a.tables) })}
 	c.forget()
 	return c
 }
@@ -74,16 +78,32 @@ func (c *catalog) get(name ddl.Name) (definition, bool) {
 func (c *catalog) keep(name ddl.Name, d definition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old, ok := c.known[name]; !ok || old.at.Compare(d.at) < 0 {
-		c.known[name] = d
+	old, ok := c.known[name]
+	if ok && old.at.Compare(d.at) > 0 {
+		return
 	}
+	if !ok && len(c.known) >= maxKnown {
+		clear(c.known)
+	}
+	c.known[name] = d
 }
 
-// lasts tells whether a definition still holds for events of the group at at: all
-// statements from the one to the other are known, and none touches the table.
-func (c *catalog) lasts(name ddl.Name, d definition, at Position) bool {
-	list, until := c.altered.known(d.at, at)
-	return until.Compare(at) >= 0 && touching(list, name) == nil
+// holds reports whether a definition from before the group at at is still good for it:
+// all statements from the one to the other are known, and none touches the table.
+func (c *catalog) holds(name ddl.Name, d definition, at Position) bool {
+	from := d.at
+	if !d.until.IsZero() {
+		if from = d.until; at.Compare(from) <= 0 {
+			return true
+		}
+	}
+	list, until := c.altered.known(from, at)
+	if until.Compare(at) < 0 || touching(list, name) != nil {
+		return false
+	}
+	d.until = at
+	c.keep(name, d)
+	return true
 }
 
 // touching is the first of the statements that touches a table.
@@ -115,7 +135,7 @@ func (rd *reading) define(ctx context.Context, name ddl.Name, at, read Position)
 	rd.pass(read)
 	c := rd.catalog
 	d, ok := c.get(name)
-	if !ok || at.Compare(d.at) >= 0 && !c.lasts(name, d, at) {
+	if !ok || at.Compare(d.at) >= 0 && !c.holds(name, d, at) {
 		var err error
 		if d, err = rd.load(ctx, name); err != nil {
 			return nil, err

@@ -101,7 +101,7 @@ func unlockedDefinition(c *client.Conn, name ddl.Name) (d definition, err error)
 	return d, err
 }
 
-// openError judges why a table can't be used: it is not there for this account,
+// openError classifies why a table can't be used: it is not there for this account,
 // it is in use, or anything else, which may pass.
 func openError(err error) error {
 	var my *mysql.MyError

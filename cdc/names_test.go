@@ -225,3 +225,29 @@ func TestBackticksInNames(t *testing.T) {
 		}
 	})
 }
+
+// TestTableMadeWithItsRows: rows of CREATE … SELECT are of the table that their own
+// group makes, not of the one that it replaces.
+func TestTableMadeWithItsRows(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		exec(t, s, "CREATE TABLE draft.made (id INT, a INT)")
+		last := ""
+		rd := read(t, source(t, s), Position{}, byName(newRecorder(), &last))
+		replace := []string{"CREATE OR REPLACE TABLE draft.made AS SELECT 3 AS x, 4 AS y"}
+		if flavor == throwaway.MySQL {
+			replace = []string{"DROP TABLE draft.made", "CREATE TABLE draft.made AS SELECT 3 AS x, 4 AS y"}
+		}
+		for _, step := range []struct {
+			sql  []string
+			want string
+		}{{[]string{"INSERT INTO draft.made VALUES (1, 2)"}, "id=1 a=2"}, {replace, "x=3 y=4"}} {
+			exec(t, s, step.sql...)
+			rd.upTo(t)
+			if last != step.want {
+				t.Errorf("after %s: %s; told %q", step.sql, last, rd.told())
+			}
+		}
+	})
+}

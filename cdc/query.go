@@ -52,7 +52,7 @@ func parseQuery(e *event) (q query, err error) {
 	return q, nil
 }
 
-// parse reads the statement; fold tells whether the server folds names.
+// parse reads the statement; fold reports whether the server folds names.
 func (q query) parse(fold bool) *ddl.Statement {
 	return ddl.Parse(q.schema, q.text, ddl.Mode{SQL: q.sqlMode, Fold: fold})
 }

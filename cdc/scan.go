@@ -10,12 +10,13 @@ import (
 // is read for that once, even if the search that read it was given up half-way.
 // Readers add what they pass. Its mutex is never held during I/O.
 type scans[T any] struct {
-	turn chan struct{} // capacity 1: holds something while a replay searches; others would read the same
-	max  int
+	turn  chan struct{} // capacity 1: holds something while a replay searches; others would read the same
+	max   int           // of size
+	weigh func(T) int   // nil: each has the weight 1
 
 	mu        sync.Mutex
 	stretches []stretch[T] // in binlog order; no two of them meet
-	size      int          // of all stretches, as counted by stretch.size
+	size      int          // the weight of all that was found, and 1 for each stretch
 }
 
 // stretch is a part of the binlog that was looked through: from one checkpoint to another.
@@ -30,8 +31,8 @@ type found[T any] struct {
 	what T
 }
 
-func newScans[T any](max int) *scans[T] {
-	return &scans[T]{turn: make(chan struct{}, 1), max: max}
+func newScans[T any](max int, weigh func(T) int) *scans[T] {
+	return &scans[T]{turn: make(chan struct{}, 1), max: max, weigh: weigh}
 }
 
 // forget is for when files of the same names may be others: after a RESET.
@@ -96,7 +97,7 @@ func (s *scans[T]) note(from, to Position, list ...found[T]) {
 	for i+1 < len(s.stretches) && s.stretches[i+1].from.Compare(s.stretches[i].to) <= 0 {
 		next := s.stretches[i+1]
 		s.stretches = slices.Delete(s.stretches, i+1, i+2)
-		s.size -= next.size()
+		s.size -= s.weight(next)
 		s.extend(i, next.to, next.found)
 	}
 	for s.size > s.max {
@@ -110,7 +111,7 @@ func (s *scans[T]) extend(i int, to Position, list []found[T]) {
 	for _, f := range list {
 		if f.at.Compare(st.to) >= 0 { // at the end itself it may be there already, which does no harm
 			st.found = append(st.found, f)
-			s.size++
+			s.size += s.weight(stretch[T]{found: []found[T]{f}}) - 1
 		}
 	}
 	if st.to.Compare(to) < 0 {
@@ -118,16 +119,25 @@ func (s *scans[T]) extend(i int, to Position, list []found[T]) {
 	}
 }
 
-func (st *stretch[T]) size() int { return 1 + len(st.found) }
+func (s *scans[T]) weight(st stretch[T]) int {
+	if s.weigh == nil {
+		return 1 + len(st.found)
+	}
+	n := 1
+	for _, f := range st.found {
+		n += s.weigh(f.what)
+	}
+	return n
+}
 
 // shed forgets the oldest half of the first stretch: whoever needs that will read it again.
 func (s *scans[T]) shed() {
 	st := &s.stretches[0]
-	s.size -= st.size()
+	s.size -= s.weight(*st)
 	if n := len(st.found); n > 1 {
 		st.found = slices.Clone(st.found[n/2:])
 		st.from = st.found[0].at
-		s.size += st.size()
+		s.size += s.weight(*st)
 		return
 	}
 	s.stretches = slices.Delete(s.stretches, 0, 1)

@@ -25,7 +25,7 @@ func TestScans(t *testing.T) {
 	const places = 60
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		s := newScans[int](1 + rng.IntN(40))
+		s := newScans[int](1+rng.IntN(40), nil)
 		holds := make([]bool, places)
 		for i := range holds {
 			holds[i] = rng.IntN(3) == 0
@@ -89,7 +89,7 @@ func TestScans(t *testing.T) {
 				t.Fatalf("seed %d: %d of at most %d", seed, s.size, s.max)
 			}
 		}
-		whole := newScans[int](places + 2)
+		whole := newScans[int](places+2, nil)
 		read := func(_ context.Context, from, to Position) ([]found[int], Position, error) {
 			a, b := number[from], number[to]
 			stop := min(a+7, b)
@@ -112,7 +112,7 @@ func TestScans(t *testing.T) {
 
 // TestSearchWaits: replays search one after the other, and whoever waits can leave.
 func TestSearchWaits(t *testing.T) {
-	s := newScans[int](10)
+	s := newScans[int](10, nil)
 	from, to := at(t, "binlog.000001/4"), at(t, "binlog.000001/100")
 	searching, finish := make(chan struct{}), make(chan struct{})
 	read := func(context.Context, Position, Position) ([]found[int], Position, error) {

@@ -52,7 +52,7 @@ func New(cfg Config) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString(), patience: readTimeout,
-		catalog: newCatalog(), xa: newScans[xaMark](maxMarks)}
+		catalog: newCatalog(), xa: newScans[xaMark](maxMarks, nil)}
 	return s, nil
 }
 

@@ -58,6 +58,6 @@ func TestLogged(t *testing.T) {
 			"CREATE TEMPORARY TABLE draft.tmp (a INT)", "ROLLBACK TO `X y`", "INSERT INTO draft.teams (id, name) VALUES (3, 'c')", "COMMIT")
 		rd.upTo(t)
 		texts := rd.texts()
-		same(t, "behind all that", texts[max(0, len(texts)-2):], want)
+		same(t, "after all that", texts[max(0, len(texts)-2):], want)
 	})
 }

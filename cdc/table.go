@@ -39,9 +39,8 @@ const (
 // same implements server.
 func (s *Source) same(t *Table) *Table { return s.tables.of(t) }
 
-// sameTables keeps each table as it was defined last. The live feed, a replay, and
-// the second reading of a large group then have one Table for one definition;
-// otherwise who keeps something for each Table would keep it for each reading.
+// sameTables interns Tables: the live feed, replays and second readings share one
+// pointer per definition, so that caches keyed by *Table do not multiply.
 type sameTables struct {
 	mu     sync.Mutex
 	newest map[ddl.Name]*Table

@@ -10,7 +10,7 @@ import (
 	"rowcast/cdc/row"
 )
 
-// needsDef tells whether the event leaves something out that the table's
+// needsDef reports whether the event leaves something out that the table's
 // definition may add. With full metadata it is a hint only: see table.
 func (m *tableMap) needsDef() bool {
 	if !m.full() {
@@ -27,7 +27,7 @@ func (m *tableMap) needsDef() bool {
 	return m.mayBeVersioned() || m.mayBeSequence()
 }
 
-// mayBeSequence tells whether the columns are named as those of a MariaDB sequence.
+// mayBeSequence reports whether the columns are named as those of a MariaDB sequence.
 // A write of one is logged as rows of a table; where it is not logged how the columns
 // are named, the definition alone can tell.
 func (m *tableMap) mayBeSequence() bool {
@@ -36,7 +36,7 @@ func (m *tableMap) mayBeSequence() bool {
 
 var sequenceColumns = []string{"next_not_cached_value", "minimum_value", "maximum_value", "start_value", "increment", "cache_size", "cycle_option", "cycle_count"}
 
-// isSequence tells whether the event is of a sequence rather than of a table: by its
+// isSequence reports whether the event is of a sequence rather than of a table: by its
 // definition, or by its columns if it is gone since.
 func (m *tableMap) isSequence(def *schema.Table) bool {
 	return def != nil && def.Sequence || def == nil && m.mayBeSequence()
@@ -47,11 +47,11 @@ func versionType(c *Column) bool {
 	return c.Type == mysql.MYSQL_TYPE_TIMESTAMP2 && c.Meta == 6 || c.Type == mysql.MYSQL_TYPE_LONGLONG
 }
 
-// placed tells whether only the definition of the event's own place will do, rather
+// placed reports whether only the definition of the event's own place will do, rather
 // than any that is known.
 func (m *tableMap) placed() bool { return !m.full() || m.mayBeVersioned() }
 
-// full tells whether the event was logged with binlog_row_metadata=FULL.
+// full reports whether the event was logged with binlog_row_metadata=FULL.
 func (m *tableMap) full() bool { return m.hasNames && m.hasLabels }
 
 // ambiguous: MariaDB logs several kinds of column under this type.
@@ -67,7 +67,7 @@ func ambiguous(c *Column) bool {
 
 // table makes the Table of the event. Without full metadata the definition must
 // be there and fit: the error wraps ErrSchema otherwise. With it the definition
-// tells only what MariaDB's binlog does not, and may be nil unless rows may have
+// adds only what MariaDB's binlog leaves out, and may be nil unless rows may have
 // versions.
 func (m *tableMap) table(def *schema.Table) (*Table, error) {
 	t := &Table{Schema: m.schema, Name: m.name, Columns: append([]Column(nil), m.columns...), Key: append([]int(nil), m.key...)}

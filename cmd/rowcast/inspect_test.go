@@ -18,7 +18,8 @@ func TestServeRefuses(t *testing.T) {
 			monitor = "BINLOG MONITOR"
 		}
 		fresh := configFor(s, twoStreams)
-		for name, tc := range map[string]struct{ config, want string }{
+		type mistake struct{ config, want string }
+		cases := map[string]mistake{
 			"wrong password": {strings.Replace(fresh, `password = "rowcast"`, `password = "hush"`, 1),
 				"check [source] user and password"},
 			"missing privilege": {strings.Replace(fresh, `user = "rowcast"`, `user = "nobody"`, 1),
@@ -31,7 +32,13 @@ func TestServeRefuses(t *testing.T) {
 				`:11: table.name: draft.v is a view, and the binlog knows tables only; publish the tables that it reads`},
 			"unknown column": {fresh + "columns = [\"id\", \"nmae\"]\n",
 				`table.columns: "nmae" is not a column of draft.teams`},
-		} {
+		}
+		if f == throwaway.MariaDB {
+			exec(t, s, "CREATE SEQUENCE draft.sq")
+			cases["sequence"] = mistake{strings.Replace(fresh, "draft.picks", "draft.sq", 1),
+				`:11: table.name: draft.sq is a sequence, whose numbers are not rows; publish the tables that use it`}
+		}
+		for name, tc := range cases {
 			t.Run(name, func(t *testing.T) {
 				code, _, stderr := command(t, "serve", "--config", writeConfig(t, tc.config))
 				lines := strings.Split(strings.TrimSpace(stderr), "\n")
@@ -46,6 +53,20 @@ func TestServeRefuses(t *testing.T) {
 					t.Errorf("check: exit %d, %q %q", code, stdout, stderr)
 				}
 			})
+		}
+	})
+}
+
+// TestServeRefusesCase: a server that keeps names in lower case has no others.
+func TestServeRefusesCase(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f, "--lower-case-table-names=1")
+		for name, want := range map[string]string{"draft.Picks": "draft.picks", "Draft.*": "draft.*"} {
+			config := configFor(s, "[[table]]\nname = \""+name+"\"\n")
+			code, stdout, stderr := command(t, "check", "--config", writeConfig(t, config))
+			if code != 1 || stderr != "" || !strings.Contains(stdout, `table.name: the server keeps names in lower case (lower_case_table_names); write "`+want+`"`) {
+				t.Errorf("%s: exit %d, %q %q", name, code, stdout, stderr)
+			}
 		}
 	})
 }

@@ -124,7 +124,7 @@ func (w words) begin(list ...string) bool {
 
 func (w words) has(word string) bool { return slices.Contains(w, word) }
 
-// pair tells whether one word directly follows another.
+// pair reports whether one word directly follows another.
 func (w words) pair(first, second string) bool {
 	for i := 1; i < len(w); i++ {
 		if w[i-1] == first && w[i] == second {
@@ -153,7 +153,7 @@ func (w words) verb() string {
 	return "a statement-format " + w[0]
 }
 
-// unloggedRows tells whether rows change and no rows event says so; of the named
+// unloggedRows reports whether rows change and no rows event says so; of the named
 // tables, or of any. What is not known to be harmless is taken for the worst.
 func (w words) unloggedRows() (unlogged, anyTable bool) {
 	second := w.second()
@@ -193,7 +193,7 @@ func (w words) fills() bool {
 	return w.has("SELECT") || w.pair("VALUES", "ROW") || slices.Contains(w[2:], "TABLE")
 }
 
-// renames tells ALTER TABLE … RENAME [TO|AS] t from RENAME COLUMN, INDEX and KEY.
+// renames distinguishes ALTER TABLE … RENAME [TO|AS] t from RENAME COLUMN, INDEX and KEY.
 func (w words) renames() bool {
 	for i, word := range w {
 		if word != "RENAME" {
@@ -211,7 +211,7 @@ func (w words) renames() bool {
 	return false
 }
 
-// alterAny tells whether the statement alters, creates, drops or renames something
+// alterAny reports whether the statement alters, creates, drops or renames something
 // of one of the kinds.
 func (w words) alterAny(kinds ...string) bool {
 	switch w[0] {
@@ -223,8 +223,8 @@ func (w words) alterAny(kinds ...string) bool {
 	return false
 }
 
-// TransactionControl tells the statements that begin, end and divide transactions
-// from those that do something. verb is in upper case.
+// TransactionControl distinguishes the statements that begin, end and divide
+// transactions from those that do something. verb is in upper case.
 func TransactionControl(sql []byte) (verb string, ok bool) {
 	head := bytes.ToUpper(sql[:min(len(sql), 24)])
 	for _, verb := range []string{"BEGIN", "COMMIT", "ROLLBACK TO", "ROLLBACK", "SAVEPOINT", "RELEASE SAVEPOINT",

@@ -37,7 +37,7 @@ func (st *Statement) Touch() Touch {
 	return slices.Clip(slices.Compact(t))
 }
 
-// Has tells whether a table is among those that may be touched.
+// Has reports whether a table is among those that may be touched.
 func (t Touch) Has(k Keys) bool {
 	_, table := slices.BinarySearch(t, k.table)
 	_, schema := slices.BinarySearch(t, k.schema)

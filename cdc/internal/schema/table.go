@@ -15,7 +15,7 @@ type Table struct {
 	Columns      []Column // in ordinal order, invisible ones too
 	Key          []int    // primary key: indexes into Columns, in key order; without the row end that MariaDB adds
 	HashKeys     int      // MariaDB: how many columns it adds for UNIQUE over long values
-	Versioned    bool     // MariaDB: system versioning without columns of its own
+	Versioned    bool     // MariaDB: system versioning without period columns of the user's own
 	Sequence     bool     // MariaDB: not a table, though it is logged as one
 
 	inMemory bool // ENGINE=MEMORY
@@ -50,8 +50,8 @@ func (t *Table) Hidden() int {
 }
 
 // RowEnd is the column of a system-versioned table that ends a row's version, as the
-// binlog has the table; -1: it is not versioned. Without period columns of its own a
-// table has them after the others.
+// binlog has the table; -1: it is not versioned. Without period columns that the
+// user declared, they follow the others.
 func (t *Table) RowEnd() int {
 	if t.Versioned {
 		return len(t.Columns) + 1
