@@ -174,7 +174,7 @@ func (r *reader) lose(st *ddl.Statement) {
 	}
 	for _, n := range st.Names {
 		if r.h.Wants([]byte(n.Schema), []byte(n.Table)) {
-			r.note(Notice{Schema: n.Schema, Table: n.Table, Message: what})
+			r.note(Notice{Schema: n.Schema, Table: n.Table, Message: fmt.Sprintf("%s: %s.%s", what, n.Schema, n.Table)})
 		}
 	}
 }
