@@ -40,11 +40,12 @@ type Change struct {
 	Time   time.Time // of the commit; whole seconds where the server logs no finer
 }
 
-// Notice says that exactness was lost for one table, for all of a schema where
-// Table is "", or for all there are where Schema is too: by TRUNCATE, DROP, RENAME, by statement-format DML, by an event or value
-// that can't be decoded, or by a schema that no longer fits an old event.
+// A Notice reports lost exactness: for one table; for a whole schema if Table is "";
+// for everything if Schema is "" too. Causes are TRUNCATE, DROP and RENAME,
+// statement-format DML, an event or value that can't be decoded, and a definition that
+// no longer fits an old event.
 type Notice struct {
-	At      Position // a checkpoint: the first place behind what was lost
+	At      Position // a checkpoint: the first place after what was lost
 	Schema  string
 	Table   string
 	Message string // what happened, where, and what would have helped; for people
@@ -58,12 +59,12 @@ type Handler interface {
 	// Begin announces a group or a single statement. What Wants answers may
 	// change only here, so that one group is judged by one config.
 	Begin(at Position) error
-	// Wants tells whether rows of a table shall be decoded. Called for each
-	// table map: it must be quick and must not keep its arguments.
+	// Wants reports whether rows of a table are to be decoded. It is called for each
+	// table map: it must be quick, and must not keep its arguments.
 	Wants(schema, table []byte) bool
 	// Change hands over one change. Changes of one group follow each other.
 	Change(c *Change) error
-	// Notice tells of a loss. It comes before the Checkpoint of its group.
+	// Notice reports a loss. It comes before the Checkpoint of its group.
 	Notice(n Notice) error
 	// Checkpoint says that everything before p was handed over. It comes at the
 	// start of a reading, at each group's end and after each file rotation;

@@ -28,7 +28,7 @@ func (s *Source) connect(ctx context.Context) (*client.Conn, error) {
 	}
 	c, err := s.dial(ctx, conf)
 	if s.cfg.TLS == "preferred" && errors.Is(err, errNoTLS) {
-		s.noTLS.Store(true) // once told is enough: each try leaves an aborted connection in the server's log
+		s.noTLS.Store(true) // once is enough: each try leaves an aborted connection in the server's log
 		c, err = s.dial(ctx, nil)
 	}
 	if err == nil {

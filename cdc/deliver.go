@@ -41,14 +41,15 @@ type mapped struct {
 // outcome is what the end of a group says of its rows, or of those of the XA
 // transaction that it commits.
 type outcome struct {
-	as     Position // the group whose changes they are
-	read   Position // everything up to here was read before
-	time   time.Time
-	undone []span
+	as         Position // the group whose changes they are
+	read       Position // everything up to here was read before
+	time       time.Time
+	rolledBack []span
 }
 
-// told notes an error of the Handler, so that it is not taken for one of the reading.
-func (d *delivery) told(err error) error {
+// handled keeps an error that the Handler returned, which ends the reading: errors of
+// the reading itself are tried again.
+func (d *delivery) handled(err error) error {
 	if err != nil {
 		d.refused = err
 	}
@@ -91,7 +92,7 @@ func (d *delivery) tableOf(e *event) (*mapped, error) {
 // deliver decodes one rows event and hands over its changes, but for those up to
 // cur. What can't be decoded becomes a notice at the group's end; it is never guessed or dropped.
 func (d *delivery) deliver(ctx context.Context, h heldRows, body []byte, o *outcome) error {
-	for _, u := range o.undone {
+	for _, u := range o.rolledBack {
 		if h.event >= u.from && h.event < u.to {
 			return nil
 		}
@@ -152,7 +153,7 @@ func (d *delivery) each(rows *rowsEvent, c *Change, undecodable func(error) erro
 			hand = op != 0
 		}
 		if hand {
-			if err := d.told(d.h.Change(c)); err != nil {
+			if err := d.handled(d.h.Change(c)); err != nil {
 				return err
 			}
 			d.cur = c.Pos

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// readTimeout is how long a dump may hear nothing. A server with nothing to send
-	// is asked to say so in a quarter of it.
+	// readTimeout is how long a dump may stay silent. A server with nothing to send is
+	// asked for a heartbeat four times in that time.
 	readTimeout = 20 * time.Second
 	// readBuffer holds what the server sends in one go; most events are then
 	// looked at where they lie, without a copy.

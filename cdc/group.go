@@ -13,16 +13,16 @@ const maxHeld = 32 << 20
 
 // group is the transaction or statement being read.
 type group struct {
-	open     bool
-	inTx     bool // rows may follow; else the next statement is the whole group
-	start    Position
-	time     time.Time // of the commit, where its first event says it
-	events   uint32    // rows events so far, of all tables
-	held     []heldRows
-	arena    []byte // the bodies of held
-	overflow bool   // held was given up
-	marks    []savepoint
-	undone   []span // ordinals of rows events that ROLLBACK TO took back
+	open       bool
+	inTx       bool // rows may follow; else the next statement is the whole group
+	start      Position
+	time       time.Time // of the commit, where its first event says it
+	events     uint32    // rows events so far, of all tables
+	held       []heldRows
+	arena      []byte // the bodies of held
+	overflow   bool   // held was given up
+	marks      []savepoint
+	rolledBack []span // ordinals of rows events that ROLLBACK TO took back
 }
 
 // heldRows is one rows event that waits for its group's end.
@@ -83,7 +83,7 @@ func (g *group) rollbackTo(name string) bool {
 		if !strings.EqualFold(m.name, name) {
 			continue
 		}
-		g.undone = append(g.undone, span{m.events, g.events})
+		g.rolledBack = append(g.rolledBack, span{m.events, g.events})
 		if !g.overflow {
 			clear(g.held[m.held:])
 			g.held, g.arena = g.held[:m.held], g.arena[:m.arena]

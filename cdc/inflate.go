@@ -10,11 +10,11 @@ import (
 	"rowcast/cdc/internal/wire"
 )
 
-// maxInflated bounds what a compressed event may unfold to: no server sends an
+// maxInflated bounds the size of a decompressed event: no server sends an
 // event of more than max_allowed_packet, whose greatest value this is.
 const maxInflated = 1 << 30
 
-// inflater unfolds MariaDB's compressed rows events, reusing its buffers.
+// inflater decompresses MariaDB's compressed rows events, reusing its buffers.
 type inflater struct {
 	in  bytes.Reader
 	z   io.ReadCloser
@@ -41,7 +41,7 @@ func (f *inflater) inflate(b []byte) ([]byte, error) {
 		err = f.fill(int(size))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: unfold a compressed event: %w", ErrCorrupt, err)
+		return nil, fmt.Errorf("%w: decompress an event: %w", ErrCorrupt, err)
 	}
 	return f.out, nil
 }

@@ -61,7 +61,7 @@ func (l *charsetList) of(i int) (uint64, bool) {
 	return l.fallback, true
 }
 
-// readOptional reads the entries behind the column list.
+// readOptional reads the entries after the column list.
 func (m *tableMap) readOptional(c *wire.Cursor) error {
 	for c.Left() > 0 {
 		typ := c.Uint(1)

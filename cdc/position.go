@@ -18,7 +18,7 @@ const (
 	maxID = 512
 	// maxFile is what a server accepts as the name of a binlog file (FN_REFLEN, less the folder).
 	maxFile = 255
-	// firstPos is where the first event of every binlog file begins, behind its magic number.
+	// firstPos is where the first event of every binlog file begins, after its magic number.
 	firstPos = 4
 )
 

@@ -95,7 +95,7 @@ func (r *reader) settle(e *event) error {
 		return nil
 	}
 	r.cur = cp
-	return r.told(r.h.Checkpoint(cp, time.Unix(int64(e.time), 0)))
+	return r.handled(r.h.Checkpoint(cp, time.Unix(int64(e.time), 0)))
 }
 
 // dispatch takes an event by what it is; one that is not known and may not be ignored
@@ -160,7 +160,7 @@ func (r *reader) begin(ctx context.Context, e *event) error {
 
 func (r *reader) open(start Position, at time.Time) error {
 	r.group.open, r.group.start, r.group.time = true, start, at
-	return r.told(r.h.Begin(start))
+	return r.handled(r.h.Begin(start))
 }
 
 // gtid reads the commit time (MySQL) and whether rows may follow (MariaDB).
@@ -235,7 +235,7 @@ func (r *reader) finish(ctx context.Context, e *event) error {
 		cp = g.start
 		cp.kind = pastGroup
 	}
-	o := outcome{as: g.start, read: cp.Group(), time: r.commitTime(e), undone: g.undone}
+	o := outcome{as: g.start, read: cp.Group(), time: r.commitTime(e), rolledBack: g.rolledBack}
 	if g.overflow {
 		if err := r.server.again(ctx, &r.delivery, g.start, o); err != nil {
 			return fmt.Errorf("read the large transaction at %s again: %w", g.start, err)
@@ -248,7 +248,7 @@ func (r *reader) finish(ctx context.Context, e *event) error {
 	}
 	for _, n := range r.notices {
 		n.At = cp
-		if err := r.told(r.h.Notice(n)); err != nil {
+		if err := r.handled(r.h.Notice(n)); err != nil {
 			return err
 		}
 	}
@@ -257,5 +257,5 @@ func (r *reader) finish(ctx context.Context, e *event) error {
 	if !ok {
 		return nil
 	}
-	return r.told(r.h.Checkpoint(cp, o.time))
+	return r.handled(r.h.Checkpoint(cp, o.time))
 }

@@ -19,7 +19,7 @@ const (
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 15 * time.Second
 	// maxTries bounds a replay that gets nowhere: its clients are then better
-	// told to come back than kept waiting.
+	// sent away to come back than kept waiting.
 	maxTries = 6
 )
 
@@ -152,8 +152,8 @@ func (rd *reading) approach(c *client.Conn) (err error) {
 	return err
 }
 
-// replica is whom a dump is for, as the server sees it. It ends one dump for another
-// of the same replica.
+// replica is the identity of a dump: the server ends one when another with the same
+// identity begins.
 type replica struct {
 	id   uint32
 	uuid string
@@ -186,11 +186,11 @@ const killTimeout = 2 * time.Second
 
 // end closes a dump. A server notices a closed dump only when it next has
 // something to send, heartbeats included, and holds a thread and a binlog file
-// until then, so it is told.
+// until then, so it is asked to end the connection's thread.
 func (s *Source) end(ctx context.Context, d *dump) {
 	s.status.update(func(st *Status) { st.Dumps-- })
 	d.conn.Close()
-	if d.over && ctx.Err() == nil { // it was not we who ended it
+	if d.over && ctx.Err() == nil { // the server ended it
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
@@ -236,8 +236,8 @@ func (rd *reading) pump(ctx context.Context, d *dump) error {
 }
 
 // nothingToSay tells a dump that is silent for a reason from a dead one. MariaDB
-// begins to count anew towards its heartbeat whenever some dump is ended: with
-// lanes that come and go there may never be one.
+// restarts the time to its next heartbeat whenever any dump ends: with lanes that
+// come and go there may never be one.
 func (rd *reading) nothingToSay(ctx context.Context, d *dump) bool {
 	ctx, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
@@ -260,7 +260,7 @@ func (rd *reading) nothingToSay(ctx context.Context, d *dump) bool {
 	})
 }
 
-// begun is called with the first format description: it says whose file this is.
+// begun is called after the first format description, which identifies the file.
 func (rd *reading) begun(asked Position) error {
 	s, r := rd.Source, rd.reader
 	if r.file == asked.file {
@@ -273,10 +273,10 @@ func (rd *reading) begun(asked Position) error {
 		s.log.Info("reading the binlog", "position", r.cur, "server", s.Status().Version)
 		s.status.update(func(st *Status) { st.Connected, st.LastError = true, "" })
 	}
-	return r.told(r.h.Checkpoint(r.cur.Group(), time.Time{}))
+	return r.handled(r.h.Checkpoint(r.cur.Group(), time.Time{}))
 }
 
-// judge says what an error of the dump means. seen: events were read before it.
+// judge says what an error of the dump means. seen: events had been read before it.
 func (s *Source) judge(ctx context.Context, d *dump, err error, asked Position, seen bool) error {
 	switch {
 	case errors.Is(err, io.EOF):

@@ -46,8 +46,9 @@ func (s *Source) refusal(ctx context.Context, err error, asked Position, seen bo
 	return fmt.Errorf("the server refuses its binlog from %s: %s", asked, my.Message)
 }
 
-// sameLineage: a place that a file can't have is no news where it is another
-// file of that name. An error other than ErrForeign is left to what it is asked about.
+// sameLineage refuses a place in a file of that name that is another file by now: what
+// else is wrong with the place does not matter then. Errors other than ErrForeign are
+// left to the caller's own reason.
 func (s *Source) sameLineage(ctx context.Context, asked Position) error {
 	if !asked.checked || asked.pos == firstPos {
 		return nil

@@ -19,16 +19,16 @@ const maxPrepared = 10_000
 // prepared is an XA transaction between its XA PREPARE and its XA COMMIT: its
 // rows, or only where to read them again.
 type prepared struct {
-	start  Position
-	undone []span
-	held   []heldRows
-	arena  []byte
-	whole  bool // held is all of it
+	start      Position
+	rolledBack []span
+	held       []heldRows
+	arena      []byte
+	whole      bool // held is all of it
 }
 
 // prepare puts away what the group holds, for an XA COMMIT to come.
 func (g *group) prepare(budget int) *prepared {
-	p := &prepared{start: g.start, undone: g.undone}
+	p := &prepared{start: g.start, rolledBack: g.rolledBack}
 	if !g.overflow && len(g.arena) <= budget {
 		p.held, p.arena, p.whole = slices.Clone(g.held), bytes.Clone(g.arena), true
 	}
@@ -91,7 +91,7 @@ func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error
 		}
 		p = &was.prepared
 	}
-	if err := r.server.again(ctx, &r.delivery, p.start, outcome{as: g.start, read: g.start, time: r.commitTime(e), undone: p.undone}); err != nil {
+	if err := r.server.again(ctx, &r.delivery, p.start, outcome{as: g.start, read: g.start, time: r.commitTime(e), rolledBack: p.rolledBack}); err != nil {
 		return fmt.Errorf("read the XA transaction prepared at %s again: %w", p.start, err)
 	}
 	return r.finish(ctx, e)
@@ -137,11 +137,11 @@ func xidOf(text []byte) string {
 
 // xaMark is where an XA transaction is prepared, or ended.
 type xaMark struct {
-	xid       string
-	prepared  bool
-	committed bool
-	undone    []span // of what is prepared
-	unclear   bool   // it went back to an unknown savepoint
+	xid        string
+	prepared   bool
+	committed  bool
+	rolledBack []span // of what is prepared
+	unclear    bool   // it went back to an unknown savepoint
 }
 
 // maxMarks bounds the marks that are remembered; parts of the binlog that hold more are read again.
@@ -191,7 +191,7 @@ func (rd *reading) prepared(ctx context.Context, xid string, before Position) (x
 
 func state(m found[xaMark]) xaState {
 	if m.what.prepared {
-		return xaState{prepared: prepared{start: m.at, undone: m.what.undone}, unclear: m.what.unclear}
+		return xaState{prepared: prepared{start: m.at, rolledBack: m.what.rolledBack}, unclear: m.what.unclear}
 	}
 	return xaState{committed: m.what.committed}
 }
@@ -211,7 +211,7 @@ func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[
 		case replication.XA_PREPARE_LOG_EVENT:
 			xid, onePhase, err := parsePrepare(e.body)
 			if err == nil && !onePhase {
-				mark(xaMark{xid: xid, prepared: true, undone: g.undone, unclear: unclear})
+				mark(xaMark{xid: xid, prepared: true, rolledBack: g.rolledBack, unclear: unclear})
 			}
 			return err
 		case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
