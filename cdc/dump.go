@@ -183,7 +183,9 @@ func (d *dump) packet() ([]byte, error) {
 		}
 		total = int(min(1+binary.LittleEndian.Uint32(h[10:]), maxEvent))
 	}
-	d.big = slices.Grow(d.big[:0], total)
+	if d.big = d.big[:0]; cap(d.big) < total {
+		d.big = make([]byte, 0, total) // nothing of the old bytes is to be copied
+	}
 	for {
 		had := len(d.big)
 		d.big = slices.Grow(d.big, n)[:had+n]
