@@ -20,8 +20,9 @@ func TestMain(m *testing.M) {
 // TestSmall runs each benchmark in a size that says nothing about speed. They
 // check by themselves that every client got every row once.
 func TestSmall(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "rowcast-bench")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	// Built once, and as other tests build it: `make build` compiles everything again.
+	dir := t.TempDir() + string(filepath.Separator)
+	if out, err := exec.Command("go", "build", "-o", dir, ".", "rowcast/cmd/rowcast").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, c := range []struct {
@@ -40,7 +41,7 @@ func TestSmall(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), program, append([]string{"--rounds", "1"}, strings.Fields(c.args)...)...)
+			cmd := exec.CommandContext(t.Context(), dir+"rowcast-bench", append([]string{"--rounds", "1", "--rowcast", dir + "rowcast"}, strings.Fields(c.args)...)...)
 			var out, log bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &log
 			if err := cmd.Run(); err != nil {
