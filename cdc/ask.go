@@ -167,7 +167,7 @@ func (s *Source) Now(ctx context.Context) (Position, error) {
 		return Position{}, err
 	}
 	// The file that the live reading is in has been identified already. (One that
-	// was begun anew under its name since ends before that reading, or breaks it.)
+	// was started again under its name since ends before that reading, or breaks it.)
 	if st.Connected && st.Position.file == at.file && st.Position.checked && st.Position.pos <= at.pos {
 		return Checkpoint(at.file, at.pos, st.Position.lineage)
 	}

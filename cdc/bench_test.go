@@ -146,7 +146,7 @@ func cpuSeconds(b *testing.B) float64 {
 	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
 }
 
-// wholeEvent puts a header before the body again, and room for a checksum behind it.
+// wholeEvent puts a header before the body again, and room for a checksum after it.
 func wholeEvent(e rawEvent) []byte {
 	h := make([]byte, 19, 19+len(e.body)+4)
 	h[4] = e.typ

@@ -11,7 +11,7 @@ import (
 	"rowcast/cdc/row"
 )
 
-// seedEvents calls add for each table map and the rows event behind it in the
+// seedEvents calls add for each table map and the rows event after it in the
 // recorded binlogs.
 func seedEvents(f *testing.F, add func(maria bool, tableMap []byte, typ byte, rows []byte)) {
 	f.Helper()
@@ -44,7 +44,7 @@ func flavorOf(maria bool) Flavor {
 	return MySQL
 }
 
-// exact has no room behind its bytes, so that reading past them panics.
+// exact has no room after its bytes, so that reading past them panics.
 func exact(b []byte) []byte { return append(make([]byte, 0, len(b)), b...)[:len(b):len(b)] }
 
 // FuzzTableMap: whatever the bytes, a table map or an error.
@@ -116,7 +116,7 @@ func checkImage(t *testing.T, im *Image) {
 			out, err := im.AppendJSON([]byte("x"), i, f)
 			if err != nil {
 				if string(out) != "x" {
-					t.Errorf("%s behind an error: %q", im.Table().Columns[i].TypeName(), out)
+					t.Errorf("%s after an error: %q", im.Table().Columns[i].TypeName(), out)
 				}
 				continue
 			}
@@ -125,7 +125,7 @@ func checkImage(t *testing.T, im *Image) {
 			}
 		}
 		if out, err := im.AppendText([]byte("x"), i); err != nil && string(out) != "x" {
-			t.Errorf("%s behind an error: %q", im.Table().Columns[i].TypeName(), out)
+			t.Errorf("%s after an error: %q", im.Table().Columns[i].TypeName(), out)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type recorder struct {
 	list   []heard
 	at     Position // the last checkpoint
 	groups int
-	more   chan struct{} // closed and made anew at each checkpoint
+	more   chan struct{} // closed and replaced at each checkpoint
 	stopAt func(*Change) error
 }
 
@@ -82,7 +82,7 @@ func (r *recorder) Checkpoint(p Position, _ time.Time) error {
 	return nil
 }
 
-// wait returns once a checkpoint at or behind p was heard, or n things were.
+// wait returns once a checkpoint at or after p was heard, or n things were.
 func (r *recorder) wait(t *testing.T, ok func() bool) {
 	t.Helper()
 	limit := time.After(60 * time.Second)
@@ -279,7 +279,7 @@ func ordered(t *testing.T, list []heard) {
 	t.Helper()
 	for i := 1; i < len(list); i++ {
 		if c := list[i].pos.Compare(list[i-1].pos); c < 0 || c == 0 && list[i-1].full == "" {
-			t.Fatalf("%s (%s) does not come behind %s (%s)", list[i].pos, list[i].text, list[i-1].pos, list[i-1].text)
+			t.Fatalf("%s (%s) does not come after %s (%s)", list[i].pos, list[i].text, list[i-1].pos, list[i-1].text)
 		}
 	}
 }

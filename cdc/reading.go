@@ -30,7 +30,7 @@ type reading struct {
 	*Source
 	reader *reader
 	live   bool
-	behind lag      // when it connected
+	after lag      // when it connected
 	passed Position // all statements from the beginning of the reading up to here are in the catalog
 }
 

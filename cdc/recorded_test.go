@@ -18,7 +18,7 @@ import (
 	"rowcast/internal/throwaway"
 )
 
-var record = flag.Bool("record", false, "write testdata/*.binlog and *.golden anew from the real servers")
+var record = flag.Bool("record", false, "write testdata/*.binlog and *.golden again from the real servers")
 
 // offline is a server for a reader of a recorded binlog: it knows no more than the file.
 type offline struct{}

@@ -96,7 +96,7 @@ func waitForSecond(t *testing.T, p Position) {
 	poll(t, "the next second", func() bool { return uint32(nowSeconds()) > p.lineage+1 })
 }
 
-// insideOffsets are the events of a group behind its first, by the server's own tool.
+// insideOffsets are the events of a group after its first, by the server's own tool.
 func insideOffsets(t *testing.T, s *throwaway.Server, group Position) (list []uint32) {
 	t.Helper()
 	for _, at := range offsets(t, s, group.file) {
@@ -275,8 +275,8 @@ func TestCommittedTwice(t *testing.T) {
 		exec(t, s, "INSERT INTO draft.teams VALUES (1,'last')")
 		for from, want := range [][]string{
 			{`insert picks 1,"once"`, `insert teams 1,"last"`}, // all of it
-			{`insert picks 1,"once"`, `insert teams 1,"last"`}, // behind the prepare
-			{`insert teams 1,"last"`},                          // behind the first commit
+			{`insert picks 1,"once"`, `insert teams 1,"last"`}, // after the prepare
+			{`insert teams 1,"last"`},                          // after the first commit
 		} {
 			rd := read(t, source(t, s), ends[from], newRecorder())
 			rd.upTo(t)
@@ -449,7 +449,7 @@ func TestOneTable(t *testing.T) {
 		}
 		exec(t, s, "ALTER TABLE draft.picks MODIFY player VARCHAR(99)", "INSERT INTO draft.picks (player) VALUES ('c')")
 		if list := tables(); len(list) != 3 || list[0] == list[2] || list[2].Columns[list[2].Find("player")].Meta == once[0].Columns[once[0].Find("player")].Meta {
-			t.Errorf("behind an ALTER: %+v", list)
+			t.Errorf("after an ALTER: %+v", list)
 		}
 	})
 }
@@ -622,13 +622,13 @@ func TestOthersEnd(t *testing.T) {
 		exec(t, s, "INSERT INTO draft.picks (player) VALUES ('a')")
 		live.upTo(t)
 		if n := src.Status().Reconnects; n > 0 || len(live.texts()) != 1 {
-			t.Errorf("%d dumps were ended meanwhile, and the live reading connected anew %d times; it heard %q", dumps, n, live.texts())
+			t.Errorf("%d dumps were ended meanwhile, and the live reading reconnected %d times; it heard %q", dumps, n, live.texts())
 		}
 	})
 }
 
 // TestSilence: what is committed in the moment in which a silence is noticed is on
-// its way, and no reason to connect anew; a dump that the server has ended is one.
+// its way, and no reason to reconnect; a dump that the server has ended is one.
 func TestSilence(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
 		s := throwaway.Test(t, flavor)

@@ -51,7 +51,7 @@ type lag struct {
 }
 
 // progress keeps the status. Once an event, so it is kept cheap.
-func (s *Source) progress(r *reader, e *event, behind *lag) {
+func (s *Source) progress(r *reader, e *event, after *lag) {
 	if !behind.caught {
 		behind.caught = r.cur.Compare(behind.target) >= 0
 	}

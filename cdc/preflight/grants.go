@@ -118,7 +118,7 @@ func (in *inspection) loadGrants() (*grants, error) {
 	return g, nil
 }
 
-// grantText takes GRANT a, b ON `schema`.`table` TO …; what stands behind TO
+// grantText takes GRANT a, b ON `schema`.`table` TO …; what stands after TO
 // may hold a password's hash and is not looked at.
 var grantText = regexp.MustCompile("^(GRANT|REVOKE) (.+?) ON (?:TABLE )?(\\*|`(?:[^`]|``)*`)\\.(\\*|`(?:[^`]|``)*`) (?:TO|FROM) ")
 

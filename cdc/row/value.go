@@ -213,7 +213,7 @@ func (p *plan) appendSetText(dst, b []byte) ([]byte, error) {
 }
 
 // appendJSONText adds a JSON document that MariaDB keeps as text: as it is, save
-// for line breaks between its parts. A text that is no valid document is a string.
+// for line breaks between its parts. A text that is not a valid document is a string.
 func (p *plan) appendJSONText(dst, b []byte) []byte {
 	start := len(dst)
 	dst = p.cs.AppendUTF8(dst, b)

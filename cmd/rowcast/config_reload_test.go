@@ -56,7 +56,7 @@ func TestReload(t *testing.T) {
 		}
 		streamsAre(t, i, "picks", "teams")
 
-		// Renamed over: bad ones change nothing and are told.
+		// Renamed over: bad ones change nothing and are reported.
 		for text, want := range map[string]string{
 			base + "[stream]\nretri = \"1s\"\n":                          "did you mean retry?",
 			base + "columns = [\"plyer\"]\n":                             "plyer",
@@ -147,7 +147,7 @@ func TestWatch(t *testing.T) {
 	link("..2", filepath.Join(dir, "..data"))
 	told("a swapped link")
 	write(filepath.Join(dir, "..2", "config.toml"), "three")
-	told("a change behind the links")
+	told("a change after the links")
 	write(filepath.Join(dir, "..2", "config.toml"), "three") // the same again
 	replaceFile(t, file, "four")
 	told("a file renamed over the link")

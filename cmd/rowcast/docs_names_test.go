@@ -150,7 +150,7 @@ func TestDocsUnit(t *testing.T) {
 	}
 	_, drain, _ := strings.Cut(unit["[Service]ExecStart"], "--drain ")
 	if d, err := time.ParseDuration(drain); err != nil || unit["[Service]TimeoutStopSec"] <= d.String() {
-		t.Errorf("TimeoutStopSec %s leaves no time behind --drain %s: %v", unit["[Service]TimeoutStopSec"], drain, err)
+		t.Errorf("TimeoutStopSec %s leaves no time after --drain %s: %v", unit["[Service]TimeoutStopSec"], drain, err)
 	}
 }
 

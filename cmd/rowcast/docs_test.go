@@ -20,7 +20,7 @@ const root = "../../"
 type snippet struct {
 	file   string
 	line   int
-	labels []string // what stands behind ```; none: an indented block
+	labels []string // what stands after ```; none: an indented block
 	text   string
 }
 

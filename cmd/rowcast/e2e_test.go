@@ -68,7 +68,7 @@ func TestInsertUpdateDelete(t *testing.T) {
 	})
 }
 
-// A transaction of 300 changes is resumed behind each of its ids.
+// A transaction of 300 changes is resumed after each of its ids.
 func TestResumeAtEachID(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
 		s := draft(t, f)
@@ -89,7 +89,7 @@ func TestResumeAtEachID(t *testing.T) {
 			r := subscribe(t, i.url+"/events/picks", e.id)
 			rest := r.wait(t, n-k)
 			if len(rest) != n-k || rest[0] != all[k] || rest[n-k-1] != all[n-1] {
-				t.Fatalf("behind %s: %d events from %v, want %d from %v", e.id, len(rest), rest[0], n-k, all[k])
+				t.Fatalf("after %s: %d events from %v, want %d from %v", e.id, len(rest), rest[0], n-k, all[k])
 			}
 			r.close()
 		}

@@ -37,11 +37,11 @@ func TestMillionRowsExact(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		// From the binlog: all of it, and from its middle on, far behind what a lane can hold.
+		// From the binlog: all of it, and from its middle on, far after what a lane can hold.
 		for _, n := range []int{rows, rows / 2, rows / 2} {
 			last, err := readRows(openStream(t, p.url+"/events/picks", id), n)
 			if err != nil {
-				t.Errorf("from the binlog, behind %s: %v", id, err)
+				t.Errorf("from the binlog, after %s: %v", id, err)
 			}
 			if n < rows {
 				id = last
@@ -80,7 +80,7 @@ func countRows(resp *http.Response, n int) error {
 	return err
 }
 
-// readRows reads inserts until there were n, and wants each behind the last, of
+// readRows reads inserts until there were n, and wants each after the last, of
 // which it returns the id.
 func readRows(resp *http.Response, n int) (id string, _ error) {
 	var last cdc.Position
@@ -105,7 +105,7 @@ func readRows(resp *http.Response, n int) (id string, _ error) {
 			return id, err
 		}
 		if !last.IsZero() && p.Compare(last) <= 0 {
-			return id, fmt.Errorf("%s came behind %s", p, last)
+			return id, fmt.Errorf("%s came after %s", p, last)
 		}
 		last = p
 		got++

@@ -12,7 +12,7 @@ import (
 )
 
 // wantReset resumes with an id that can't be served, and sees the stream go on
-// behind the reset.
+// after the reset.
 func wantReset(t *testing.T, s *throwaway.Server, i *instance, id, reason string) {
 	t.Helper()
 	c := subscribe(t, i.url+"/events/picks", id)
@@ -24,10 +24,10 @@ func wantReset(t *testing.T, s *throwaway.Server, i *instance, id, reason string
 	if !slices.Contains(strings.Split(reason, "|"), said.Reason) || said.LastEventID != id || said.Message == "" || first.id == "" || strings.Contains(first.id, ".0~") {
 		t.Errorf("%s: %s with id %s, want reason %s and a checkpoint", id, first.data, first.id, reason)
 	}
-	insertPick(t, s, 7, "behind the reset")
+	insertPick(t, s, 7, "after the reset")
 	next := c.wait(t, 2)[1]
-	if next.event != "" || next.row(t).Row["player"] != "behind the reset" {
-		t.Errorf("behind the reset comes %+v", next)
+	if next.event != "" || next.row(t).Row["player"] != "after the reset" {
+		t.Errorf("after the reset comes %+v", next)
 	}
 	c.close()
 }
@@ -69,7 +69,7 @@ func TestPurgeAndReset(t *testing.T) {
 		i = launch(t, config).ready(t)
 		wantReset(t, s, i, before, "purged")
 		rest := subscribe(t, i.url+"/events/picks", after).wait(t, 1)
-		if got := players(t, rest); got[0] != "behind the reset" {
+		if got := players(t, rest); got[0] != "after the reset" {
 			t.Errorf("an id that was not purged: %v", got)
 		}
 		i.stop()
@@ -110,13 +110,13 @@ func TestResumeAfterResetWhileReading(t *testing.T) {
 			})
 		}
 		insertPick(t, s, 1, "new")
-		late.until(t, "what came behind the RESET", func() bool {
+		late.until(t, "what came after the RESET", func() bool {
 			return strings.Contains(late.events[len(late.events)-1].data, "new")
 		})
 	})
 }
 
-// RESET while rowcast reads: clients are told, and go on.
+// RESET while rowcast reads: clients get a reset, and go on.
 func TestResetWhileReading(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
 		s := draft(t, f)
@@ -131,7 +131,7 @@ func TestResetWhileReading(t *testing.T) {
 		if first := c.wait(t, 1)[0]; first.event != "reset" {
 			t.Errorf("%+v", first)
 		}
-		poll(t, "an event behind the reset", func() string {
+		poll(t, "an event after the reset", func() string {
 			insertPick(t, s, 1, "after")
 			if events := c.data(); events[len(events)-1].event == "" {
 				return ""

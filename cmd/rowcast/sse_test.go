@@ -35,7 +35,7 @@ func (e sseEvent) row(t testing.TB) (c struct {
 type sseClient struct {
 	status int
 	header http.Header
-	body   string // of a response that is no event stream
+	body   string // of a response that is not an event stream
 
 	mu     sync.Mutex
 	events []sseEvent

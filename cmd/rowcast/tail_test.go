@@ -25,7 +25,7 @@ func TestTail(t *testing.T) {
 		}
 		want := c.wait(t, 20)
 
-		// What it prints is what a browser got, and can be resumed behind each line.
+		// What it prints is what a browser got, and can be resumed after each line.
 		code, out, stderr := command(t, "tail", "--config", file, "--after", start, "--until", "now", "picks", "teams")
 		if got := blocks(out); code != 0 || stderr != "" || !sameEvents(got, want) {
 			t.Fatalf("exit %d, %s\n got %v\nwant %v", code, stderr, got, want)
@@ -187,10 +187,10 @@ func TestTailResets(t *testing.T) {
 			t.Fatalf("of the transaction came %v", all)
 		}
 		if got := tail("days", all[1].id); !sameEvents(got, all[2:]) {
-			t.Errorf("behind its third row came %v, want %v", got, all[2:])
+			t.Errorf("after its third row came %v, want %v", got, all[2:])
 		}
 		if got := tail("days", all[3].id); got[0].id != "" {
-			t.Errorf("behind the reset came %v", got)
+			t.Errorf("after the reset came %v", got)
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience is how long a test waits for what shall happen: the machine may be
+// patience is how long a test waits for what is to happen: the machine may be
 // busy with other packages' servers.
 const patience = 90 * time.Second
 

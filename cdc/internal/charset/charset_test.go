@@ -17,7 +17,7 @@ import (
 	"rowcast/internal/throwaway"
 )
 
-var writeCharsets = flag.Bool("charsets", false, "write charset.bin anew from what MySQL says")
+var writeCharsets = flag.Bool("charsets", false, "rewrite charset.bin from what MySQL says")
 
 // codeTables are, for each character set, bytes → character.
 type codeTables map[string]map[string]rune

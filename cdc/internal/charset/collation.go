@@ -12,7 +12,7 @@ import (
 // charsetTables holds the mappings to Unicode of all character sets that are not
 // Unicode themselves, as MySQL 9.7 and MariaDB 10.11 both have them: zlib over,
 // for each set, its name and its tables; see loadCharset. TestCharsetTables
-// compares it with both servers and can write it anew.
+// compares it with both servers and can rewrite it.
 //
 //go:embed charset.bin
 var charsetTables []byte

@@ -226,12 +226,12 @@ func parsePath(path string) ([]step, error) {
 		var leg step
 		switch {
 		case rest[0] == '[':
-			digits, behind, ok := strings.Cut(rest[1:], "]")
+			digits, after, ok := strings.Cut(rest[1:], "]")
 			n, err := strconv.ParseUint(digits, 10, 31)
 			if !ok || err != nil {
 				return nil, bad
 			}
-			leg, rest = step{array: true, index: int(n)}, behind
+			leg, rest = step{array: true, index: int(n)}, after
 		case strings.HasPrefix(rest, `."`):
 			key, n, ok := unquote(rest[1:])
 			if !ok {

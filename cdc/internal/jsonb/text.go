@@ -16,7 +16,7 @@ import (
 // writer renders binary JSON as text.
 type writer struct {
 	dst     []byte
-	compact bool // no blanks behind commas and colons, where MySQL writes them
+	compact bool // no blanks after commas and colons, where MySQL writes them
 	depth   int
 	budget  int // bytes that may still be read: forged offsets may point at one value many times
 }
