@@ -30,7 +30,7 @@ type reading struct {
 	*Source
 	reader *reader
 	live   bool
-	after lag      // when it connected
+	held   lag      // by the server when it connected
 	passed Position // all statements from the beginning of the reading up to here are in the catalog
 }
 
@@ -132,23 +132,23 @@ func (rd *reading) session(ctx context.Context) error {
 // how far behind it is.
 func (rd *reading) approach(c *client.Conn) (err error) {
 	r := rd.reader
-	rd.behind = lag{}
-	if rd.behind.target, err = endOf(c); err != nil {
+	rd.held = lag{}
+	if rd.held.target, err = endOf(c); err != nil {
 		return err
 	}
 	if r.foldNames, err = foldsNames(c); err != nil {
 		return err
 	}
 	if r.cur.IsZero() {
-		r.cur = rd.behind.target
+		r.cur = rd.held.target
 	}
 	if !rd.live {
 		return nil
 	}
-	if rd.behind.clock, err = clockOf(c); err != nil {
+	if rd.held.clock, err = clockOf(c); err != nil {
 		return err
 	}
-	rd.behind.files, err = filesOf(c)
+	rd.held.files, err = filesOf(c)
 	return err
 }
 
@@ -230,7 +230,7 @@ func (rd *reading) pump(ctx context.Context, d *dump) error {
 			seen = seen || !r.first
 		}
 		if rd.live {
-			s.progress(r, &e, &rd.behind)
+			s.progress(r, &e, &rd.held)
 		}
 	}
 }

@@ -51,9 +51,9 @@ type lag struct {
 }
 
 // progress keeps the status. Once an event, so it is kept cheap.
-func (s *Source) progress(r *reader, e *event, after *lag) {
-	if !behind.caught {
-		behind.caught = r.cur.Compare(behind.target) >= 0
+func (s *Source) progress(r *reader, e *event, held *lag) {
+	if !held.caught {
+		held.caught = r.cur.Compare(held.target) >= 0
 	}
 	now := time.Now()
 	s.status.mu.Lock()
@@ -63,14 +63,14 @@ func (s *Source) progress(r *reader, e *event, after *lag) {
 	st.Position = r.cur
 	if r.committed != st.EventTime {
 		st.EventTime = r.committed
-		st.Lag = max(now.Add(behind.clock).Sub(r.committed), 0)
+		st.Lag = max(now.Add(held.clock).Sub(r.committed), 0)
 	}
 	if e.class().kind == heartbeat { // the server has nothing more to send
 		st.Lag = 0
 	}
-	st.CaughtUp = behind.caught && st.Lag <= lagLimit
-	if st.LagBytes = 0; !behind.caught {
-		st.LagBytes = between(behind.files, r.cur, behind.target)
+	st.CaughtUp = held.caught && st.Lag <= lagLimit
+	if st.LagBytes = 0; !held.caught {
+		st.LagBytes = between(held.files, r.cur, held.target)
 	}
 }
 
