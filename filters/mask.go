@@ -33,7 +33,7 @@ func parseMask(s string) (mask, bool) {
 	return plain, false
 }
 
-// identifies tells whether rows can still be told apart by a value so masked;
+// identifies reports whether rows can still be told apart by a value so masked;
 // a key that has lost a part would name several rows, and is not sent.
 func (m mask) identifies() bool { return m == plain || m == hashed }
 

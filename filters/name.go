@@ -29,12 +29,12 @@ func parseName(s string) (name, error) {
 	return name{schema: schema, table: table, wild: strings.Contains(s, "*")}, nil
 }
 
-// isQuoted tells whether a name was written as in SQL. One backtick may be part of it.
+// isQuoted reports whether a name was written as in SQL. One backtick may be part of it.
 func isQuoted(name string) bool {
 	return len(name) > 1 && name[0] == '`' && name[len(name)-1] == '`'
 }
 
-// matches tells whether a table goes by this name. It does not allocate.
+// matches reports whether a table goes by this name. It does not allocate.
 func (n *name) matches(schema, table []byte) bool {
 	return match(n.schema, schema) && match(n.table, table)
 }
@@ -63,12 +63,12 @@ func match(pattern string, s []byte) bool {
 	return p == len(pattern)
 }
 
-// overlaps tells whether some table goes by both names.
+// overlaps reports whether some table goes by both names.
 func (n *name) overlaps(m *name) bool {
 	return intersect(n.schema, m.schema) && intersect(n.table, m.table)
 }
 
-// intersect tells whether some text matches both patterns.
+// intersect reports whether some text matches both patterns.
 func intersect(a, b string) bool {
 	row := make([]bool, len(b)+1) // row[j]: a[i:] and b[j:] have a text in common
 	for i := len(a); i >= 0; i-- {

@@ -109,7 +109,11 @@ func (c *planCache) observe(plans []*plan, at cdc.Position) {
 // OnReshape has f called when the format of a stream's keys is about to change,
 // before any Binding has the new one. Earlier frames must then not reach later
 // subscribers, for whom they have to be rendered again. Call it before Render.
-func (s *Set) OnReshape(f func()) { s.plans.reshaped = f }
+func (s *Set) OnReshape(f func()) {
+	s.plans.mu.Lock()
+	defer s.plans.mu.Unlock()
+	s.plans.reshaped = f
+}
 
 func (c *planCache) newestTable(r *rule) *cdc.Table {
 	c.mu.Lock()

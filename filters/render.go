@@ -90,10 +90,7 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		if !p.keyed() {
 			sc.set.plans.observe([]*plan{p}, c.Pos) // it may be a definition that the table came back to
 		}
-		if !p.keyed() {
-			return sc.renderAny(p, c, rows, emit)
-		}
-		return sc.renderBound(p, c, rows, emit)
+		return sc.renderBound(p, c, rows, p.keyed(), emit)
 	}
 	return sc.send(p, c, Become(rows[before] != nil, rows[after] != nil), nil, nil, emit)
 }
@@ -102,7 +99,7 @@ func (r *rule) unjudged(err error) error {
 	return &Fault{r.String() + ": where can't be judged for a change", err}
 }
 
-// Become is what a change is to who sees only rows that match; 0: nothing.
+// Become is what a change is to a subscriber that sees only rows that match; 0: nothing.
 func Become(before, after bool) cdc.Op {
 	switch {
 	case before && after:
@@ -128,88 +125,56 @@ func (sc *scratch) send(p *plan, c *cdc.Change, op cdc.Op, key []byte, tag any, 
 	return nil
 }
 
-// renderBound renders a change for subscriptions that differ in parameters.
-func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, emit Emit) error {
-	keys := &sc.bound
+// renderBound renders a change for subscriptions that differ in parameters. If
+// their keys have different formats, they are not keyed: each judges the whole row.
+func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, keyed bool, emit Emit) error {
+	var keys [2][]byte
 	for side, row := range rows {
-		if row == nil {
+		if row == nil || !keyed {
 			continue
 		}
 		var ok bool
-		if keys[side], ok = sc.eval.AppendKey(keys[side][:0], p.pred, row); !ok {
+		if sc.bound[side], ok = sc.eval.AppendKey(sc.bound[side][:0], p.pred, row); !ok {
 			rows[side] = nil
 		}
+		keys[side] = sc.bound[side]
 	}
-	if rows[before] == nil && rows[after] == nil {
-		return nil
+	judged := !keyed || p.pred.HasResidual()
+	var kept [2]where.Row
+	for side, row := range rows {
+		if row != nil && judged {
+			kept[side] = p.pred.Keep(row, !keyed)
+		}
+	}
+	send := func(op cdc.Op, side int, wants [2]want) error {
+		if !judged || !p.rule.on[op] {
+			return sc.send(p, c, op, keys[side], nil, emit)
+		}
+		t := &frameTag{pred: p.pred, want: wants, unkeyed: !keyed}
+		for i, w := range wants {
+			if w != either {
+				t.rows[i] = kept[i]
+			}
+		}
+		return sc.send(p, c, op, keys[side], t, emit)
 	}
 	if rows[before] == nil || rows[after] == nil || !bytes.Equal(keys[before], keys[after]) {
 		// To each of the two keys there is one row only.
+		var err error
 		if rows[before] != nil {
-			if err := sc.send(p, c, cdc.Delete, keys[before], p.tag(rows, matching, either), emit); err != nil {
-				return err
-			}
+			err = send(cdc.Delete, before, [2]want{matching, either})
 		}
-		if rows[after] != nil {
-			if err := sc.send(p, c, cdc.Insert, keys[after], p.tag(rows, either, matching), emit); err != nil {
-				return err
-			}
+		if rows[after] != nil && err == nil {
+			err = send(cdc.Insert, after, [2]want{either, matching})
 		}
-		return nil
-	}
-	if err := sc.send(p, c, cdc.Update, keys[after], p.tag(rows, matching, matching), emit); err != nil {
 		return err
 	}
-	if p.pred.HasResidual() {
-		if err := sc.send(p, c, cdc.Insert, keys[after], p.tag(rows, missing, matching), emit); err != nil {
-			return err
-		}
-		if err := sc.send(p, c, cdc.Delete, keys[after], p.tag(rows, matching, missing), emit); err != nil {
-			return err
-		}
+	err := send(cdc.Update, after, [2]want{matching, matching})
+	if err == nil && judged {
+		err = send(cdc.Insert, after, [2]want{missing, matching})
 	}
-	return nil
-}
-
-// renderAny renders a change for bindings that each judge the whole row, since
-// their keys have different formats.
-func (sc *scratch) renderAny(p *plan, c *cdc.Change, rows [2]where.Row, emit Emit) error {
-	kept := [2]where.Row{}
-	for side, row := range rows {
-		if row != nil {
-			kept[side] = p.pred.Keep(row, true)
-		}
+	if err == nil && judged {
+		err = send(cdc.Delete, after, [2]want{matching, missing})
 	}
-	send := func(op cdc.Op, wants ...want) error {
-		return sc.send(p, c, op, nil, &frameTag{pred: p.pred, rows: kept, want: [2]want(wants), unkeyed: true}, emit)
-	}
-	switch {
-	case rows[before] == nil && rows[after] == nil:
-		return nil
-	case rows[before] == nil:
-		return send(cdc.Insert, either, matching)
-	case rows[after] == nil:
-		return send(cdc.Delete, matching, either)
-	}
-	if err := send(cdc.Update, matching, matching); err != nil {
-		return err
-	}
-	if err := send(cdc.Insert, missing, matching); err != nil {
-		return err
-	}
-	return send(cdc.Delete, matching, missing)
-}
-
-// tag copies the values that bindings need; nil where a look-up decides alone.
-func (p *plan) tag(rows [2]where.Row, wants ...want) any {
-	if !p.pred.HasResidual() {
-		return nil
-	}
-	t := &frameTag{pred: p.pred, want: [2]want(wants)}
-	for side, row := range rows {
-		if row != nil && t.want[side] != either {
-			t.rows[side] = p.pred.Keep(row, false)
-		}
-	}
-	return t
+	return err
 }

@@ -26,7 +26,7 @@ const (
 	float                  // FLOAT and DOUBLE
 	decimal                // DECIMAL
 	textual                // CHAR, VARCHAR, TEXT, and the labels of ENUM and SET
-	octets                 // BINARY, VARBINARY, BLOB
+	blob                   // BINARY, VARBINARY, BLOB
 	date                   // DATE
 	datetime               // DATETIME and TIMESTAMP
 	timeofday              // TIME
@@ -106,7 +106,7 @@ func (c *column) setString(t *row.Table, def *row.Column) error {
 		c.class, c.sql = address, sqltypes.VarBinary
 		return nil
 	case def.Collation == collations.CollationBinaryID:
-		c.class, c.sql = octets, sqltypes.VarBinary
+		c.class, c.sql = blob, sqltypes.VarBinary
 		return nil
 	}
 	c.class, c.sql = textual, sqltypes.VarChar

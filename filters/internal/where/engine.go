@@ -260,7 +260,7 @@ func (l *translator) compared(n *sqlparser.ComparisonExpr) {
 // pattern refuses what evalengine's LIKE and REGEXP judge otherwise than the
 // servers do.
 func (l *translator) pattern(n *sqlparser.ComparisonExpr) {
-	if col := l.column(n.Left); col != nil && col.class != textual && col.class != octets {
+	if col := l.column(n.Left); col != nil && col.class != textual && col.class != blob {
 		l.fail("column %s is %s: a pattern fits texts only", col.name, col.decl)
 	}
 	if n.Operator != sqlparser.LikeOp && n.Operator != sqlparser.NotLikeOp {
@@ -396,7 +396,7 @@ var extracts = map[sqlparser.IntervalType]string{
 	sqlparser.IntervalHour: "hour", sqlparser.IntervalMinute: "minute", sqlparser.IntervalSecond: "second",
 }
 
-// findInSet looks for ,x, in ,list, which tells whether x is there but not where;
+// findInSet looks for ,x, in ,list, which reports whether x is there but not where;
 // checkComparison has seen to it that no more is asked.
 func (l *translator) findInSet(c *sqlparser.Cursor, n *sqlparser.FuncExpr) {
 	x := n.Exprs[0]

@@ -9,7 +9,7 @@ import (
 	"vitess.io/vitess/go/mysql/collations"
 )
 
-// slowLike is LIKE as its definition has it, for letters: row[j] tells whether the
+// slowLike is LIKE as its definition has it, for letters: row[j] reports whether the
 // pattern from i on matches s[j:].
 func slowLike(p, s string) bool {
 	row := make([]bool, len(s)+1)

@@ -38,8 +38,8 @@ func newOrder(c *column) order {
 		return decimals{}
 	case textual:
 		return texts{c.coll}
-	case octets:
-		return binaries{}
+	case blob:
+		return blobs{}
 	case date, datetime:
 		return moments{dates: c.class == date}
 	case timeofday:
@@ -193,13 +193,13 @@ func (o texts) literal(lit *sqlparser.Literal) (form []byte, ok bool, err error)
 
 func (o texts) format() string { return fmt.Sprintf("text %d %t", o.ID(), o.pads) }
 
-type binaries struct{ asBytes }
+type blobs struct{ asBytes }
 
-func (binaries) literal(lit *sqlparser.Literal) (form []byte, ok bool, err error) {
+func (blobs) literal(lit *sqlparser.Literal) (form []byte, ok bool, err error) {
 	return []byte(lit.Val), lit.Type == sqlparser.StrVal, nil
 }
 
-func (binaries) format() string { return "binary" }
+func (blobs) format() string { return "binary" }
 
 // moments are DATE, DATETIME and TIMESTAMP, which can be compared with each other:
 // written in full, without trailing zeros.

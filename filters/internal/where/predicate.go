@@ -24,9 +24,6 @@ type Predicate struct {
 	needed   []bool    // by column: the residual clauses name it
 }
 
-// Condition is one or more compiled clauses. The zero Condition is true.
-type Condition struct{ test test }
-
 // noKeys is the format of keys of a table whose columns allow no look-up, though
 // another's may: under a wildcard other tables' frames may be keyed, and a binding
 // without a key would be shown those too.

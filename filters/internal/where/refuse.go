@@ -63,7 +63,7 @@ func (c *column) kind() kind {
 	switch c.class {
 	case integer, float, decimal:
 		return numberKind
-	case textual, octets, address:
+	case textual, blob, address:
 		return textKind
 	case date, datetime:
 		return dateKind
@@ -151,7 +151,7 @@ func (l *translator) checkColumn(n *sqlparser.ColName, parent sqlparser.SQLNode)
 		l.fail("column %s is %s: compare it with its labels", col.name, col.decl)
 	case (col.bit || col.year || col.single) && !arithmetic(parent):
 		l.fail("column %s is %s, which is not supported there; CAST it to SIGNED or DOUBLE", col.name, col.decl)
-	case col.class == octets && notBinary(parent):
+	case col.class == blob && notBinary(parent):
 		l.fail("column %s is %s, which is not supported there", col.name, col.decl)
 	case !col.fitsFunction(parent):
 		l.fail("column %s is %s, not what that function takes", col.name, col.decl)
