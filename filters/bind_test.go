@@ -195,6 +195,31 @@ func TestBindingsAfterAlter(t *testing.T) {
 	})
 }
 
+// TestKeysOfSomeTables: under a wildcard a look-up decides for one table and not for
+// another, in which servers compare the parameter in a way of their own. Whichever
+// was seen when a client came, it gets its rows of both.
+func TestKeysOfSomeTables(t *testing.T) {
+	both(t, func(t *testing.T, s *throwaway.Server) {
+		must(t, s.Exec("CREATE DATABASE some", "CREATE TABLE some.a (id INT PRIMARY KEY, k INT)", "CREATE TABLE some.b (id INT PRIMARY KEY, k DECIMAL(5,2))"))
+		for _, seen := range []string{"", "a", "b", "ab", "ba"} {
+			set := compile(t, Options{}, Table{Name: "some.*", Data: "row", Columns: []string{"id"}, Where: "k = :k", Params: map[string]string{"k": ""}})
+			must(t, s.Exec("DELETE FROM some.a", "DELETE FROM some.b"))
+			for i, table := range strings.Split(seen, "") {
+				rendered(t, s, "some", set, fmt.Sprintf("INSERT INTO some.%s VALUES (%d, 5)", table, i))
+			}
+			b := bind(t, set, "k", "7")
+			var got []string
+			for _, f := range received(b, rendered(t, s, "some", set, "INSERT INTO some.a VALUES (10, 7), (11, 8)", "INSERT INTO some.b VALUES (20, 7), (21, 8)", "INSERT INTO some.a VALUES (12, 7)")) {
+				got = append(got, f.data)
+			}
+			if want := `{"id":10} {"id":20} {"id":12}`; strings.Join(got, " ") != want {
+				t.Errorf("after %q was seen: got %v, want %s", seen, got, want)
+			}
+		}
+		must(t, s.Exec("DROP DATABASE some"))
+	})
+}
+
 // TestReshaped: before keys of another form are given to bindings it is said so,
 // and rows of a definition that is not the newest are for bindings to judge.
 func TestReshaped(t *testing.T) {

@@ -16,10 +16,9 @@ type keyPart struct {
 }
 
 // keyable reports whether a look-up can decide `column = :param`: whether the
-// servers compare the parameter, a text, with the column's values in one way only.
-func (c *column) keyable() bool {
-	return c.order != nil && c.class != decimal && !c.year && !c.bit
-}
+// servers compare the parameter, a text, with the column's values as its order does.
+// A text and a DECIMAL they compare as floating-point numbers.
+func (c *column) keyable() bool { return c.order != nil && c.class != decimal }
 
 // addKey takes a clause if a look-up can decide it.
 func (p *Predicate) addKey(c *clause) bool {
