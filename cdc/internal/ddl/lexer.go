@@ -16,8 +16,9 @@ const (
 )
 
 type token struct {
-	kind tokenKind
-	text string
+	kind  tokenKind
+	text  string
+	apart bool // of a dot: it does not directly follow what is before it
 }
 
 func (t token) isName() bool { return t.kind == tokenWord || t.kind == tokenQuoted }
@@ -30,6 +31,7 @@ type lexer struct {
 }
 
 func (l *lexer) next() (token, bool) {
+	before := len(l.rest)
 	for {
 		l.rest = bytes.TrimLeft(l.rest, " \t\r\n\f\v")
 		if len(l.rest) == 0 {
@@ -44,22 +46,22 @@ func (l *lexer) next() (token, bool) {
 			_, l.rest, _ = bytes.Cut(l.rest, []byte("\n"))
 			continue
 		case c == '`':
-			return token{tokenQuoted, l.quoted(false)}, true
+			return token{kind: tokenQuoted, text: l.quoted(false)}, true
 		case c == '"':
 			// A name under ANSI_QUOTES. Otherwise a string, and the name of no table.
-			return token{tokenQuoted, l.quoted(!l.mode.has(ansiQuotes) && !l.mode.has(noBackslashEscapes))}, true
+			return token{kind: tokenQuoted, text: l.quoted(!l.mode.has(ansiQuotes) && !l.mode.has(noBackslashEscapes))}, true
 		case c == '\'':
 			l.quoted(!l.mode.has(noBackslashEscapes))
 			return token{}, true
 		case c == '.':
 			l.rest = l.rest[1:]
-			return token{kind: tokenDot}, true
+			return token{kind: tokenDot, apart: len(l.rest)+1 < before}, true
 		case isWordByte(c):
 			n := 1
 			for n < len(l.rest) && isWordByte(l.rest[n]) {
 				n++
 			}
-			t := token{tokenWord, string(l.rest[:n])}
+			t := token{kind: tokenWord, text: string(l.rest[:n])}
 			l.rest = l.rest[n:]
 			return t, true
 		}

@@ -71,6 +71,7 @@ func read(schema string, sql []byte, mode Mode) (words words, names []Name) {
 	}
 	lex := lexer{rest: sql, mode: mode}
 	var qualifier, last token // qualifier: the name before a dot
+	apart := false            // the dot does not follow it directly
 	for {
 		t, ok := lex.next()
 		if !ok {
@@ -78,7 +79,7 @@ func read(schema string, sql []byte, mode Mode) (words words, names []Name) {
 		}
 		switch {
 		case t.kind == tokenDot:
-			qualifier = last
+			qualifier, apart = last, t.apart
 		case t.isName():
 			if t.kind == tokenWord {
 				word := strings.ToUpper(t.text)
@@ -92,10 +93,12 @@ func read(schema string, sql []byte, mode Mode) (words words, names []Name) {
 					break
 				}
 			}
-			if last.kind == tokenDot && qualifier.isName() {
+			qualified := last.kind == tokenDot && qualifier.isName()
+			if qualified {
 				add(Name{mode.fold(qualifier.text), mode.fold(t.text)})
 				qualifier = token{}
-			} else {
+			}
+			if !qualified || apart { // TRUNCATE TABLE .picks, in MariaDB, is of no database TABLE
 				add(Name{schema, mode.fold(t.text)})
 			}
 		}
