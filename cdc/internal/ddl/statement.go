@@ -125,6 +125,11 @@ func (w words) begin(list ...string) bool {
 	return len(w) >= len(list) && slices.Equal(w[:len(list)], list)
 }
 
+// before reports whether a word comes before another: ALTER ONLINE IGNORE TABLE.
+func (w words) before(word, other string) bool {
+	return slices.Contains(w[:max(slices.Index(w, other), 0)], word)
+}
+
 func (w words) has(word string) bool { return slices.Contains(w, word) }
 
 // pair reports whether one word directly follows another.
@@ -180,7 +185,7 @@ func (w words) unloggedRows() (unlogged, anyTable bool) {
 	case "CREATE":
 		return w.begin("CREATE", "OR", "REPLACE", "TABLE") || w.fills(), false
 	case "ALTER":
-		return second == "IGNORE" || w.has("EXCHANGE") || w.has("TABLESPACE") || w.renames() ||
+		return w.before("IGNORE", "TABLE") || w.has("EXCHANGE") || w.has("TABLESPACE") || w.renames() ||
 			w.has("PARTITION") && (w.has("DROP") || w.has("TRUNCATE")) ||
 			w.pair("CONVERT", "PARTITION") || w.pair("CONVERT", "TABLE"), false
 	}

@@ -53,6 +53,8 @@ func TestStatements(t *testing.T) {
 		"SET STATEMENT lock_wait_timeout=5 FOR ALTER TABLE picks MODIFY b INT AFTER id":     "alters: picks",
 		"SET STATEMENT binlog_format='for' FOR INSERT INTO picks VALUES (1)":                "unlogged: picks",
 		"SET PASSWORD FOR 'u'@'h'='x'":                                            "",
+		"ALTER ONLINE IGNORE TABLE picks ADD UNIQUE(a), LOCK=SHARED":              "unlogged alters: picks", // MariaDB
+		"ALTER TABLE `ignore` ADD COLUMN `ignore` INT":                            "alters: ignore",
 		"ALTER IGNORE TABLE picks ADD UNIQUE(a)":                                  "unlogged alters: picks",
 		"ALTER TABLE picks CONVERT PARTITION p1 TO TABLE p9":                      "unlogged alters: picks,p9",
 		"ALTER TABLE picks CONVERT TABLE p9 TO PARTITION p1 VALUES LESS THAN (3)": "unlogged alters: picks,p9",
