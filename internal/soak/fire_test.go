@@ -221,7 +221,7 @@ func (f *fire) calm() {
 	begun := time.Now()
 	hinders := within(f.ctx, either(90*time.Second, 5*time.Minute), func() string {
 		for _, s := range f.subs {
-			if r := s.reached.Load(); r < end {
+			if r := s.reached.Load(); r < end && !s.gaveUp.Load() {
 				return fmt.Sprintf("%s (streams %v) is at %d/%d, the binlog ends at %d/%d", s.name, s.streams, r>>32, uint32(r), last.file, last.pos)
 			}
 		}

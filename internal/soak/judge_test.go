@@ -61,6 +61,9 @@ func (f *fire) judge() {
 		r.alters += len(list)
 	}
 	for _, s := range f.subs {
+		if s.gaveUp.Load() {
+			continue // it has said why
+		}
 		v := s.verify(tr, nil)
 		r.verdict.add(v)
 		r.disconnects += s.disconnects
@@ -71,7 +74,9 @@ func (f *fire) judge() {
 		f.t.Logf("%s: %d events, %d resets, %d connections %v, sent away %d times", s.name, v.events, v.resets, s.connects, s.kinds, s.sentAway)
 	}
 	for _, s := range f.subs[:f.mirrors] {
-		f.judgeCopy(s, tr)
+		if !s.gaveUp.Load() {
+			f.judgeCopy(s, tr)
+		}
 	}
 	f.judgePredicates()
 	r.faults = f.faults.counts

@@ -53,6 +53,7 @@ type subscriber struct {
 
 	reached     atomic.Uint64 // file<<32 | pos of last
 	events      atomic.Int64
+	gaveUp      atomic.Bool // a promise was broken, and nothing more was read
 	connects    int
 	disconnects int
 	sentAway    int
@@ -208,6 +209,7 @@ func (s *subscriber) run(ctx, storm context.Context, addrs []string) {
 		calm := storm.Err() != nil
 		err := s.session(ctx, addr, calm)
 		if errors.Is(err, errBroken) {
+			s.gaveUp.Store(true)
 			s.fail("%s: %v; before that: %s", s.name, err, strings.Join(s.recent, " | "))
 			return
 		}
