@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,8 +41,8 @@ func (h *hurried) Read(b []byte) (int, error) {
 func TestSlowOnLanes(t *testing.T) {
 	t.Parallel() // with the other slow ones: all of them wait most of the time
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
-		// A lane runs an eighth of history ahead of its fastest reader.
-		l := newLoneOf(t, fireTables(), flavor, "history = \"24MiB\"\nretry = \"100ms\"\n")
+		// With the usual history a lane runs 8 MiB ahead of its fastest reader.
+		l := newLoneOf(t, fireTables(), flavor, "retry = \"100ms\"\n")
 		rng := l.p.rng("slowpokes", 0)
 		list := l.slowpokes(rng)
 		for range either(5, 25) {
@@ -51,6 +52,7 @@ func TestSlowOnLanes(t *testing.T) {
 		}
 		l.i.kill()
 		l.start()
+		l.reload(true) // a live log that was made by two configs takes over nothing of a lane
 		ctx, stop := context.WithCancel(l.ctx)
 		var all sync.WaitGroup
 		defer func() { stop(); all.Wait() }()
@@ -62,8 +64,8 @@ func TestSlowOnLanes(t *testing.T) {
 		}
 		over := time.Now().Add(slow)
 		for turn := 0; time.Now().Before(over); turn++ {
-			if turn%4 == 0 { // the first comes before any lane has met the live log, which can then not take its frames over
-				l.i.configure(t, l.config(turn%8 == 0))
+			if turn%4 == 3 {
+				l.reload(turn%8 == 7)
 			}
 			l.fill(rng, either(64<<10, 1<<20))
 			pause(ctx, between(rng, time.Second, 3*time.Second))
@@ -87,6 +89,22 @@ func TestSlowOnLanes(t *testing.T) {
 			slowest = max(slowest, s.connects)
 		}
 		t.Logf("%d clients, %d events, %d connections at most for one", len(list), events, slowest)
+	})
+}
+
+// reload turns the order of the streams round, and waits until it is in force.
+func (l *lone) reload(extra bool) {
+	l.t.Helper()
+	l.i.configure(l.t, l.config(extra)+fmt.Sprintf("# %v\n", time.Now()))
+	eventually(l.t, time.Minute, "the new config", func() string {
+		_, text, err := httpGet(l.ctx, l.i.url()+"/streams")
+		if err != nil {
+			return err.Error()
+		}
+		if strings.Contains(text, `"extra"`) != extra {
+			return text
+		}
+		return ""
 	})
 }
 
