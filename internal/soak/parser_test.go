@@ -264,7 +264,7 @@ func (p *parser) statement(line string) {
 // effect of a statement that is known by its text. One in a transaction counts
 // there, whether or not that is committed: rolled back, it is not in the binlog.
 func (p *parser) effect(line string) {
-	e, ok := p.known.of(line)
+	e, sent, ok := p.known.of(line, p.when)
 	if !ok {
 		return
 	}
@@ -273,7 +273,7 @@ func (p *parser) effect(line string) {
 		p.losses = append(p.losses, loss{here, i, line})
 	}
 	for _, i := range e.alters {
-		p.alters[i] = append(p.alters[i], alteration{here, p.when})
+		p.alters[i] = append(p.alters[i], alteration{here, sent})
 	}
 	if e.apply != nil {
 		e.apply(p.defs)

@@ -46,7 +46,7 @@ type loss struct {
 // alteration is a statement after which a table's columns may be others.
 type alteration struct {
 	at   group
-	when time.Time // by the server's clock, in whole seconds
+	when time.Time // no earlier than this
 }
 
 // truth is what the binlog holds, by mysqlbinlog's reading.
@@ -67,8 +67,9 @@ type truth struct {
 // statements are those that the load has that are not rows: the judge knows them
 // in the binlog by their text.
 type statements struct {
-	mu sync.Mutex
-	m  map[string]effect
+	mu   sync.Mutex
+	m    map[string]effect
+	sent map[string][]time.Time
 }
 
 // effect of a statement on tables, by number.
@@ -78,20 +79,27 @@ type effect struct {
 	apply         func(d *definitions)
 }
 
+// note a statement that is about to be sent.
 func (s *statements) note(text string, e effect) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.m == nil {
-		s.m = map[string]effect{}
+		s.m, s.sent = map[string]effect{}, map[string][]time.Time{}
 	}
-	s.m[text] = e
+	s.m[text], s.sent[text] = e, append(s.sent[text], time.Now())
 }
 
-func (s *statements) of(text string) (effect, bool) {
+// of a statement that the server began in that second.
+func (s *statements) of(text string, second time.Time) (e effect, sent time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.m[text]
-	return e, ok
+	e, ok = s.m[text]
+	for _, t := range s.sent[text] {
+		if !t.Truncate(time.Second).After(second) {
+			sent = t
+		}
+	}
+	return e, sent, ok
 }
 
 // definitions are what tables are at one place in the binlog.
