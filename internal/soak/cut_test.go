@@ -28,10 +28,10 @@ type lone struct {
 }
 
 func newLone(t *testing.T, flavor throwaway.Flavor, more string, args ...string) *lone {
-	return newLoneOf(t, plainTables(), flavor, more, args...)
+	return newLoneOf(t, plan(t), plainTables(), flavor, more, args...)
 }
 
-func newLoneOf(t *testing.T, tables *schema, flavor throwaway.Flavor, more string, args ...string) *lone {
+func newLoneOf(t *testing.T, p *planner, tables *schema, flavor throwaway.Flavor, more string, args ...string) *lone {
 	program(t)
 	s := throwaway.Test(t, flavor, append([]string{"--binlog-row-metadata=FULL"}, args...)...)
 	if err := s.Exec(tables.sql()...); err != nil {
@@ -40,7 +40,7 @@ func newLoneOf(t *testing.T, tables *schema, flavor throwaway.Flavor, more strin
 	if !strings.Contains(more, "retry") {
 		more += "retry = \"50ms\"\n"
 	}
-	l := &lone{schema: tables, t: t, ctx: t.Context(), s: s, p: plan(t), db: newProxy(t, s.Addr(), nil)}
+	l := &lone{schema: tables, t: t, ctx: t.Context(), s: s, p: p, db: newProxy(t, s.Addr(), nil)}
 	l.config = func(extra bool) string {
 		return fmt.Sprintf("[source]\naddr = %q\nuser = %q\npassword = %q\ntls = \"off\"\n[stream]\nheartbeat = \"200ms\"\n%s%s",
 			l.db.addr(), s.User(), s.Password(), more, tables.config(extra))
