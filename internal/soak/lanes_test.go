@@ -41,7 +41,8 @@ func (h *hurried) Read(b []byte) (int, error) {
 func TestSlowOnLanes(t *testing.T) {
 	t.Parallel() // with the other slow ones: all of them wait most of the time
 	p := plan(t)
-	// A reload ends what lanes can give: on one of the two servers none comes while they linger.
+	// A reload makes every client of a lane begin again elsewhere, sooner than the
+	// lane's end would: one of the two servers has none while lanes linger.
 	reloaded := throwaway.Flavors[p.rng("reloads", 0).IntN(len(throwaway.Flavors))]
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
 		// With the usual history a lane runs 8 MiB ahead of its fastest reader.
