@@ -66,7 +66,7 @@ func runServer(t testing.TB, s *Server, l net.Listener) *running {
 // started waits until the live feed has its position.
 func (r *running) started(t testing.TB) *running {
 	t.Helper()
-	eventually(t, "the live feed", func() bool { _, head := r.live.log.current(); return !head.IsZero() })
+	eventually(t, "the live feed", func() bool { _, head := r.history.Live().Current(); return !head.IsZero() })
 	return r
 }
 

@@ -358,11 +358,19 @@ func (r fakeRenderer) Overlap(i, j int) bool {
 }
 
 func (r fakeRenderer) Render(c *cdc.Change, emit frame.Emit) {
-	table, value, _ := strings.Cut(c.Table.Name, "\x00")
-	i := r.find(table)
+	table, values, _ := strings.Cut(c.Table.Name, "\x00")
+	if i := r.find(table); i >= 0 {
+		for value := range strings.SplitSeq(values, variant) {
+			r.emit(c, i, table, value, emit)
+		}
+	}
+}
+
+// variant stands between the values of a change that are for different keys.
+const variant = "\x01"
+
+func (r fakeRenderer) emit(c *cdc.Change, i int, table, value string, emit frame.Emit) {
 	switch {
-	case i < 0:
-		return
 	case strings.HasPrefix(value, "!"):
 		emit(i, c.Op, "", nil, nil, nil, errors.New("column secret of db."+table+" can't be decoded"))
 		return
@@ -413,4 +421,15 @@ func (r fakeRenderer) Bind(i int, params map[string]string) (frame.Binding, erro
 		return sameBinding{params["team"]}, nil
 	}
 	return fakeBinding{params["team"], params["min"]}, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }

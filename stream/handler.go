@@ -119,7 +119,7 @@ func (s *Server) events(c echo.Context) error {
 	// would stop at it), so a dead client would never be noticed.
 	w := c.Response().Writer
 	sub := &subscriber{server: s, wire: httpWire{w, http.NewResponseController(w)}}
-	sub.sub = req.sub
+	sub.Sub = req.sub
 	c.Response().WriteHeader(http.StatusOK)
 	_ = sub.serve(c.Request().Context(), req.id) // the client has left or was sent away: nothing to answer
 	return nil
@@ -128,7 +128,7 @@ func (s *Server) events(c echo.Context) error {
 // serve is start and run.
 func (s *subscriber) serve(ctx context.Context, id string) error {
 	if err := s.start(ctx, id, s.server.greeting()); err != nil {
-		s.detach()
+		s.Detach()
 		return err
 	}
 	return s.run(ctx)
@@ -173,7 +173,7 @@ func (s *Server) takeOver(c echo.Context, req request) (sub *subscriber, taken b
 		return nil, true, err
 	}
 	sub = s.writers.subscriber(k)
-	sub.sub = req.sub
+	sub.Sub = req.sub
 	sub.wire = &headWire{chunkWire: chunkWire{conn}, head: responseHead(c.Response().Header())}
 	return sub, true, nil
 }
@@ -215,7 +215,7 @@ func (s *Server) parse(c echo.Context) (req request, err error) {
 	if err != nil {
 		return req, err
 	}
-	catalog, _ := s.live.log.current()
+	catalog, _ := s.history.Live().Current()
 	if req.sub, err = catalog.Subscribe(slices.Clone(names), params); err != nil {
 		return req, refusal(err)
 	}

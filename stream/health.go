@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"rowcast/stream/internal/history"
 )
 
 func writeJSON(w io.Writer, v any) error {
@@ -38,8 +40,8 @@ type readiness struct {
 // readyz: the binlog is connected and caught up.
 func (s *Server) readyz(c echo.Context) error {
 	st := s.source.Status()
-	_, head := s.live.log.current()
-	r := readiness{Ready: true, Position: idText(head)}
+	_, head := s.history.Live().Current()
+	r := readiness{Ready: true, Position: history.ID(head)}
 	switch {
 	case s.draining.Load():
 		r = readiness{Detail: "shutting down", Position: r.Position}
@@ -66,6 +68,6 @@ func (s *Server) readyz(c echo.Context) error {
 
 // streams lists what can be subscribed to.
 func (s *Server) streams(c echo.Context) error {
-	catalog, _ := s.live.log.current()
+	catalog, _ := s.history.Live().Current()
 	return s.json(c, http.StatusOK, map[string]any{"streams": catalog.Streams()}) // anew: columns are known once the tables were looked at
 }

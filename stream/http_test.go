@@ -204,7 +204,7 @@ func TestLongPoll(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 	src.commit(row{"other", "x"})
-	eventually(t, "the live feed", func() bool { _, h := s.live.log.current(); return h.Compare(src.end()) == 0 })
+	eventually(t, "the live feed", func() bool { _, h := s.history.Live().Current(); return h.Compare(src.end()) == 0 })
 	if a = poll("?wait=1ms&lastEventId=" + a.LastID); len(a.Events) != 0 || a.LastID != src.end().String() {
 		t.Fatalf("the checkpoint has not moved: %+v", a)
 	}
@@ -214,7 +214,7 @@ func TestLongPoll(t *testing.T) {
 		many = append(many, row{"picks", fmt.Sprintf("%d %0200d", i, i)})
 	}
 	src.commit(many...)
-	eventually(t, "the live feed", func() bool { _, h := s.live.log.current(); return h.Compare(src.end()) == 0 })
+	eventually(t, "the live feed", func() bool { _, h := s.history.Live().Current(); return h.Compare(src.end()) == 0 })
 	if a = poll("?lastEventId=" + before); len(a.Events) != len(many) {
 		t.Errorf("%d of %d events that were at hand came with the first answer", len(a.Events), len(many))
 	}
@@ -271,7 +271,7 @@ func TestLanesFull(t *testing.T) {
 	close(src.changed)
 	src.changed = make(chan struct{})
 	src.mu.Unlock()
-	eventually(t, "the live feed", func() bool { _, h := s.live.log.current(); return h.Compare(src.end()) == 0 })
+	eventually(t, "the live feed", func() bool { _, h := s.history.Live().Current(); return h.Compare(src.end()) == 0 })
 	src.mu.Lock()
 	src.slow = 50 * time.Millisecond
 	src.mu.Unlock()
@@ -597,6 +597,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	c.must()
 	src.commit(row{"picks", "a"})
 	c.event()
+	eventually(t, "a writer to have the client", func() bool { return s.writers.count() == 1 })
 	s.SetConfigError(errors.New("config.toml:3: no such key"))
 	if resp, body := s.get(t, "/readyz"); resp.StatusCode != 200 || !strings.Contains(body, "config.toml:3") {
 		t.Errorf("readyz: %s %s", resp.Status, body)

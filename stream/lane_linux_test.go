@@ -17,6 +17,7 @@ import (
 	"rowcast/cdc"
 	"rowcast/internal/throwaway"
 	"rowcast/stream/frame"
+	"rowcast/stream/internal/history"
 )
 
 // idRenderer publishes the first two columns of a server's table as text.
@@ -35,18 +36,15 @@ func (r idRenderer) Render(c *cdc.Change, emit frame.Emit) {
 }
 
 // readBinlog serves the picks of a database server.
-func readBinlog(t *testing.T, db *throwaway.Server, cfg Config, lanes func(*laneOptions)) *running {
+func readBinlog(t *testing.T, db *throwaway.Server, cfg Config, lanes history.LaneOptions) *running {
 	t.Helper()
 	src, err := cdc.New(cdc.Config{Addr: db.Addr(), User: db.User(), Password: db.Password()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewServer(cfg, src, idRenderer{fakeRenderer{tables: []string{"picks"}}}, slog.New(slog.DiscardHandler))
+	s, err := newServer(cfg, lanes, src, idRenderer{fakeRenderer{tables: []string{"picks"}}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
-	}
-	if lanes != nil {
-		lanes(&s.lanes.laneOptions)
 	}
 	l, err := (&net.ListenConfig{Control: smallBuffers}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -104,7 +102,7 @@ func TestSlowClientOfEndedLane(t *testing.T) {
 		if err := db.Exec("CREATE DATABASE draft", "CREATE TABLE draft.picks (id INT PRIMARY KEY AUTO_INCREMENT, note TEXT)"); err != nil {
 			t.Fatal(err)
 		}
-		s := readBinlog(t, db, Config{History: 1 << 20}, func(o *laneOptions) { o.linger = 50 * time.Millisecond })
+		s := readBinlog(t, db, Config{History: 1 << 20}, history.LaneOptions{Linger: 50 * time.Millisecond})
 		begin := s.open(t, h1(), "/events/picks", "")
 		id := begin.must().id
 		begin.body.Close()
@@ -117,7 +115,7 @@ func TestSlowClientOfEndedLane(t *testing.T) {
 			}
 		}
 		last := func() bool {
-			_, head := s.live.log.current()
+			_, head := s.history.Live().Current()
 			now, err := s.source.Now(t.Context())
 			return err == nil && head == now
 		}
@@ -125,15 +123,15 @@ func TestSlowClientOfEndedLane(t *testing.T) {
 
 		c, slow := s.throttled(t, "/events/picks", id, 200_000)
 		c.must()
-		if s.lanes.count() != 1 {
-			t.Fatalf("%d lanes; the client was to need one", s.lanes.count())
+		if s.history.Lanes() != 1 {
+			t.Fatalf("%d lanes; the client was to need one", s.history.Lanes())
 		}
 		for n := 1; n <= rows; n++ {
 			b := c.event()
 			if want := fmt.Sprintf("%d %s", n, strings.Repeat("x", 1000)); b.event != "" || b.data != want {
 				t.Fatalf("event %d: %q %.40q", n, b.event, b.data)
 			}
-			if s.lanes.count() == 0 {
+			if s.history.Lanes() == 0 {
 				slow.free.Store(true)
 			}
 		}

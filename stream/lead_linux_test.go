@@ -107,9 +107,7 @@ func twoWriters(t *testing.T) *running {
 
 // next is the number of the frame that comes next, at that for a writer.
 func (r *running) next() uint64 {
-	r.live.log.mu.Lock()
-	defer r.live.log.mu.Unlock()
-	return r.live.log.next
+	return r.history.Live().End()
 }
 
 func (w *writer) at() uint64 {

@@ -62,16 +62,18 @@ type pollWire struct {
 	from   cdc.Position  // where it began
 	buf    []byte
 	events bool // it holds one
+
+	replayed bool // it ended in the middle of a replay
 }
 
 // due is when a poll is answered whatever it holds.
 func (s *subscriber) due() time.Time {
 	wait := s.poll.wait
 	switch {
-	case s.lane == nil:
+	case !s.Replaying():
 	case s.poll.events:
 		wait = pollReplay
-	case s.pos == s.poll.from:
+	case s.Pos == s.poll.from:
 		wait = max(wait, pollBegins)
 	default:
 		wait = max(wait, pollReplay)
@@ -81,10 +83,10 @@ func (s *subscriber) due() time.Time {
 
 // answered tells whether a poll has what it was waiting for, or has waited long enough.
 func (s *subscriber) answered(atEnd bool) bool {
-	if s.poll == nil || s.lane == nil && !atEnd { // what is at hand comes with it
+	if s.poll == nil || !s.Replaying() && !atEnd { // what is at hand comes with it
 		return false
 	}
-	return s.lane == nil && s.poll.events || !time.Now().Before(s.due())
+	return !s.Replaying() && s.poll.events || !time.Now().Before(s.due())
 }
 
 func (p *pollWire) send(b []byte) error {
@@ -126,17 +128,17 @@ func (s *Server) longPoll(c echo.Context, req request) error {
 	defer cancel()
 	wire := &pollWire{begun: time.Now(), wait: req.wait}
 	sub := &subscriber{server: s, wire: wire, poll: wire}
-	sub.sub = req.sub
+	sub.Sub = req.sub
 	err := sub.serve(ctx, req.id)
 	if c.Request().Context().Err() != nil {
 		return nil // the client has left
 	}
 	answer.read(wire.buf)
-	if len(answer.Events) == 0 && sub.log != nil {
+	if len(answer.Events) == 0 {
 		// Nothing came: as with a heartbeat, the position may have moved all the same.
-		if p, ok := sub.checkpoint(); ok {
+		if p, ok := sub.Checkpoint(); ok {
 			answer.LastID = p.String()
-		} else if sub.log != s.live.log {
+		} else if wire.replayed {
 			answer.Retry = s.laterMillis()
 		}
 	}

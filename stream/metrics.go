@@ -60,6 +60,9 @@ func (m *metrics) published(c *frame.Catalog, f *frame.Frame) {
 	counter.Inc()
 }
 
+// resumed counts a client that begins.
+func (m *metrics) resumed(from, reason string) { m.resumes.WithLabelValues(from, reason).Inc() }
+
 // state reads its metrics when they are asked for.
 type state struct{ server *Server }
 
@@ -94,7 +97,7 @@ func (st *state) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
 	}
 	status := s.source.Status()
-	_, head := s.live.log.current()
+	_, head := s.history.Live().Current()
 	send(descConnected, prometheus.GaugeValue, number(status.Connected))
 	send(descCaughtUp, prometheus.GaugeValue, number(status.CaughtUp))
 	if !head.IsZero() {
@@ -109,8 +112,8 @@ func (st *state) Collect(ch chan<- prometheus.Metric) {
 	all, written := s.clients.Load(), int64(s.writers.count())
 	send(descClients, prometheus.GaugeValue, float64(written), "writer")
 	send(descClients, prometheus.GaugeValue, float64(max(0, all-written)), "goroutine")
-	send(descLanes, prometheus.GaugeValue, float64(s.lanes.count()))
-	send(descHistory, prometheus.GaugeValue, float64(s.live.log.held()))
+	send(descLanes, prometheus.GaugeValue, float64(s.history.Lanes()))
+	send(descHistory, prometheus.GaugeValue, float64(s.history.Live().Held()))
 	send(descConfig, prometheus.GaugeValue, number(s.configError() != nil))
 }
 
@@ -121,12 +124,6 @@ func lag(st cdc.Status) time.Duration {
 		return time.Since(st.EventTime)
 	}
 	return st.Lag
-}
-
-func (l *Log) held() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.bytes
 }
 
 func number(b bool) float64 {

@@ -64,9 +64,8 @@ func TestResumeAtEveryID(t *testing.T) {
 			}
 		}
 		eventually(t, "the floor to rise", func() bool {
-			s.live.log.mu.Lock()
-			defer s.live.log.mu.Unlock()
-			return s.live.log.floor.Compare(at(2, 4, 0)) > 0 && s.live.log.reach.Compare(src.end()) >= 0
+			floor, reach := s.history.Live().Span()
+			return floor.Compare(at(2, 4, 0)) > 0 && reach.Compare(src.end()) >= 0
 		})
 		last := all[len(all)-1]
 		var wg sync.WaitGroup
@@ -202,7 +201,7 @@ func TestResets(t *testing.T) {
 	src.purged = at(1, 4+110*10, fakeLineage)
 	src.mu.Unlock()
 	head := at(1, 4+110*390, fakeLineage)
-	eventually(t, "the live feed", func() bool { _, h := s.live.log.current(); return h.Compare(head) == 0 })
+	eventually(t, "the live feed", func() bool { _, h := s.history.Live().Current(); return h.Compare(head) == 0 })
 	for _, c := range []struct{ name, id, reason string }{
 		{"malformed", "no such thing", "invalid"},
 		{"too long", strings.Repeat("b", 600), "invalid"},
@@ -258,7 +257,7 @@ func TestInvalidHitsOnlyItsOwner(t *testing.T) {
 	close(src.changed)
 	src.changed = make(chan struct{})
 	src.mu.Unlock()
-	eventually(t, "the live feed", func() bool { _, h := s.live.log.current(); return h.Compare(src.end()) == 0 })
+	eventually(t, "the live feed", func() bool { _, h := s.history.Live().Current(); return h.Compare(src.end()) == 0 })
 	forged := s.open(t, h1(), "/events/picks", at(1, 4+110*20+7, fakeLineage).String())
 	honest := s.open(t, h1(), "/events/picks", at(1, 4+110*30, fakeLineage).String())
 	if b := forged.event(); b.event != "reset" || !strings.Contains(b.data, "invalid") {

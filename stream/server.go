@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rowcast/stream/frame"
+	"rowcast/stream/internal/history"
 )
 
 // Server serves the streams of one Source.
@@ -17,11 +18,9 @@ type Server struct {
 	config  Config
 	source  Source
 	logger  *slog.Logger
-	live    *feed
-	lanes   *lanes
+	history *history.Store
 	writers *writers
 	metrics *metrics
-	now     nowCache
 
 	appointments appointments
 
@@ -33,18 +32,18 @@ type Server struct {
 	drain    chan struct{} // closed by Drain
 	drained  sync.Once
 
-	rechecks  chan struct{} // capacity 1: one look at the server serves all who asked for it
-	rechecked atomic.Int64  // when the newest look began, unix nanoseconds
-
-	mu          sync.Mutex
-	configErr   error
-	stopReading context.CancelCauseFunc // of the live reading; nil before the first
-	idle        chan struct{}           // closed when clients falls to 0 while draining
-	fullSaid    time.Time               // see warnFull
+	mu        sync.Mutex
+	configErr error
+	idle      chan struct{} // closed when clients falls to 0 while draining
+	fullSaid  time.Time     // see warnFull
 }
 
 // NewServer makes a server; nothing runs before Run, nothing is connected.
 func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*Server, error) {
+	return newServer(cfg, history.LaneOptions{}, src, r, logger)
+}
+
+func newServer(cfg Config, lanes history.LaneOptions, src Source, r frame.Renderer, logger *slog.Logger) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -52,13 +51,12 @@ func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: cfg, source: src, logger: logger, drain: make(chan struct{}),
-		idle: make(chan struct{}), rechecks: make(chan struct{}, 1)}
-	s.live = newFeed(frame.NewCatalog(r, logger), s.config.History)
-	s.live.pace = s.livePace()
-	s.lanes = &lanes{laneOptions: newLaneOptions(s.config.History), server: s, max: s.config.MaxReplays, catalog: s.live.Catalog()}
+	s := &Server{config: cfg, source: src, logger: logger, drain: make(chan struct{}), idle: make(chan struct{})}
 	s.metrics = newMetrics(s)
-	s.live.count = s.metrics.published
+	s.history = history.New(src, frame.NewCatalog(r, logger), history.Options{
+		History: cfg.History, MaxReplays: cfg.MaxReplays, Lanes: lanes, Logger: logger,
+		Published: s.metrics.published, Resumed: s.metrics.resumed,
+	})
 	s.writers = newWriters(s)
 	s.handler = s.routes()
 	s.admin = s.adminRoutes()
@@ -71,17 +69,14 @@ func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*
 func (s *Server) Run(ctx context.Context) error {
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	s.lanes.run(working)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.writers.run(working) })
-	wg.Go(func() { s.runRechecks(working) })
-	err := s.runLive(ctx)
+	err := s.history.Run(ctx)
 	gone, stop := context.WithTimeout(context.Background(), 0)
 	defer stop()
 	_ = s.Drain(gone) // with no time left it only cuts connections
 	cancel()          // not before: nobody begins anything for a client any more
 	wg.Wait()
-	s.lanes.close()
 	return err
 }
 
@@ -94,17 +89,12 @@ func (s *Server) Admin() http.Handler { return s.admin }
 // Swap puts a new config in force, at a group boundary: at once where none is
 // being read. Connections stay; those whose stream is gone get a reset and a close.
 func (s *Server) Swap(r frame.Renderer) {
-	c := frame.NewCatalog(r, s.logger)
-	s.live.Encoder.Swap(c)
-	s.lanes.swap(c)
+	s.history.Swap(frame.NewCatalog(r, s.logger))
 }
 
-// Seal keeps what was rendered so far from those who come from now on: their keys
+// Seal keeps what was rendered so far from clients that come from now on: their keys
 // are of another form. They are served from the binlog.
-func (s *Server) Seal() {
-	s.live.log.seal()
-	s.lanes.seal()
-}
+func (s *Server) Seal() { s.history.Seal() }
 
 // SetConfigError notes why the newest config file is not in force; nil: it is.
 func (s *Server) SetConfigError(err error) {
@@ -161,9 +151,9 @@ func (s *Server) admit() error {
 	var err error
 	switch {
 	case s.draining.Load():
-		err = later{"the server is shutting down"}
+		err = later("the server is shutting down")
 	case n > int64(s.config.MaxClients):
-		err = later{"as many clients are connected as may be"}
+		err = later("as many clients are connected as may be")
 		s.warnFull()
 	default:
 		return nil

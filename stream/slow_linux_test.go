@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"rowcast/stream/frame"
 )
 
 // slow opens a client with hardly any room in the kernel, on either side: what it
@@ -64,7 +62,7 @@ func TestReloadFindsSocketFull(t *testing.T) {
 	first := "first" + strings.Repeat("x", 40<<10) // less than a step
 	s.held(t, 4, func() {
 		src.commit(row{"picks", first})
-		eventually(t, "the first", func() bool { _, head := s.live.log.current(); return head.Compare(src.end()) == 0 })
+		eventually(t, "the first", func() bool { _, head := s.history.Live().Current(); return head.Compare(src.end()) == 0 })
 		s.Swap(fakeRenderer{tables: []string{"teams", "picks"}, prefix: "new:"})
 		src.commit(row{"teams", "another stream's"}, row{"picks", "second"})
 	})
@@ -83,28 +81,19 @@ func TestReloadFindsSocketFull(t *testing.T) {
 // TestVariantsFindSocketFull: nor does a client lose what it gets of a change of
 // which others got their part before.
 func TestVariantsFindSocketFull(t *testing.T) {
-	s := serve(t, Config{Heartbeat: time.Hour}, newFake(), fakeRenderer{tables: []string{"picks?"}}).started(t)
+	src := newFake()
+	s := serve(t, Config{Heartbeat: time.Hour}, src, fakeRenderer{tables: []string{"picks?"}}).started(t)
 	c := s.slow(t, "/events/picks?team=b")
-	_, head := s.live.log.current()
-	var want []string
-	var frames []*frame.Frame
-	add := func(n int, team string, size int) {
-		pos := change(at(1, 1000*n+1000, fakeLineage), 0, 0)
-		data := fmt.Sprint(team, n) + strings.Repeat("x", size)
-		frames = append(frames, &frame.Frame{Pos: pos, Block: blockOf(pos, []byte(data)), Key: []byte(team), Tag: team + ":"})
-		if team == "b" {
-			want = append(want, data)
+	value := func(team string, n, size int) string { return fmt.Sprint(team, ":", n) + strings.Repeat("x", size) }
+	want := []string{value("b", 0, 12<<10)}
+	s.held(t, 9, func() {
+		src.commit(row{"picks", want[0]})
+		for n := range 4 {
+			a, b := value("a", n+1, n/2*2*bigBlock), value("b", n+1, (n+1)%2*2*bigBlock) // the first: after a small part, and what fills the socket
+			want = append(want, b)
+			src.commit(row{"picks", a + variant + b})
 		}
-	}
-	add(0, "b", 12<<10)
-	for n := range 4 {
-		add(n+1, "a", n/2*2*bigBlock)
-		add(n+1, "b", (n+1)%2*2*bigBlock) // the first: behind a small part, and what fills the socket
-	}
-	if head.Compare(frames[0].Pos) >= 0 {
-		t.Fatalf("the log is at %s already", head)
-	}
-	s.held(t, uint64(len(frames)), func() { s.live.log.publish(frames, at(1, 9000, fakeLineage), time.Time{}) })
+	})
 	for _, w := range want {
 		if got := c.event().data; got != w {
 			t.Fatalf("got %.20q, want %.20q", got, w)

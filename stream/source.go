@@ -1,19 +1,9 @@
 package stream
 
-import (
-	"context"
+import "rowcast/stream/internal/history"
 
-	"rowcast/cdc"
-)
+// Source is where changes come from; *cdc.Source is one.
+type Source = history.Source
 
-// Source is where changes come from; *cdc.Source is one. Errors are told apart
-// by cdc.ErrPurged, ErrAhead, ErrForeign and ErrInvalid.
-type Source interface {
-	// Read follows the binlog for ever, from now where from is zero.
-	Read(ctx context.Context, from cdc.Position, h cdc.Handler) error
-	// Replay is Read on a connection of its own; it gives up where Read tries again.
-	Replay(ctx context.Context, from cdc.Position, h cdc.Handler) error
-	// Now is the checkpoint at the binlog's end.
-	Now(ctx context.Context) (cdc.Position, error)
-	Status() cdc.Status
-}
+// later says that the client is to come back: 200, a jittered retry, a close.
+type later = history.Later

@@ -7,14 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"rowcast/cdc"
 	"rowcast/stream/frame"
+	"rowcast/stream/internal/history"
 )
 
 // subscriber is one client: a cursor and a way to it. A goroutine owns it while
 // run is on its stack; a writer owns it otherwise.
 type subscriber struct {
-	cursor
+	history.Cursor
 	server *Server
 	wire   wire
 	sock   *socket       // a connection taken over from net/http; nil: net/http's own
@@ -27,35 +27,9 @@ type subscriber struct {
 // first is what the response begins with (retry, padding).
 func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 	buf := append(make([]byte, room, 512), first...) // a checkpoint follows, seldom more
-	pos, err := cdc.Position{}, error(nil)
-	source := "now"
-	if id != "" {
-		source = "history"
-		pos, err = cdc.ParsePosition(id)
-	}
-	switch {
-	case err != nil:
-		err = frame.Loss{Reason: frame.Invalid.Reason, Message: frame.Invalid.Message + " (" + err.Error() + ")"}
-	case !s.server.source.Status().Connected:
-		err = later{"the database can't be reached"} // who is here already stays, and misses nothing
-	default:
-		s.sent = pos
-		buf, err = s.server.locate(ctx, &s.cursor, pos, buf)
-	}
-	var why frame.Loss
-	switch {
-	case errors.As(err, &why):
-		buf, err = s.server.restart(ctx, &s.cursor, why, id, buf)
-	case err == nil:
-		if s.lane != nil {
-			source = "binlog"
-		}
-		s.server.metrics.resumes.WithLabelValues(source, "").Inc()
-		s.sent = s.pos
-		buf = frame.AppendCheckpoint(buf, s.pos)
-	}
+	buf, err := s.server.history.Start(ctx, &s.Cursor, id, buf)
 	if _, away := errors.AsType[later](err); away {
-		buf = buf[:room] // the retry of who is sent away takes the usual one's place
+		buf = buf[:room] // a retry of its own takes the usual one's place
 	}
 	if err != nil {
 		return s.finish(buf, err)
@@ -66,38 +40,42 @@ func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 // run serves the client until it leaves, the server drains, or a writer takes
 // over. The error says why; errTaken is the last of these.
 func (s *subscriber) run(ctx context.Context) error {
-	defer s.detach()
+	defer s.Detach()
 	if s.poll != nil {
-		s.poll.from = s.pos
+		s.poll.from = s.Pos
+		defer func() { s.poll.replayed = s.Replaying() }()
 	}
 	pooled := batches.Get().(*[]byte)
 	defer batches.Put(pooled)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		buf, v, err := s.next((*pooled)[:room], room+batchBytes, toEnd)
-		if len(buf) > room || s.big != nil {
+		buf, v, err := s.Next((*pooled)[:room], room+batchBytes, history.ToEnd)
+		if len(buf) > room || s.Big != nil {
 			if werr := s.deliver(buf, v); werr != nil {
 				return werr
 			}
 			buf = buf[:room]
 		}
 		*pooled = buf[:room]
-		moved, err := s.move(ctx, v, err, buf)
-		switch {
-		case err != nil:
+		buf, moved, err := s.server.history.Move(ctx, &s.Cursor, v, err, buf)
+		if err != nil {
+			return s.finish(buf, err)
+		}
+		if err := s.send(buf); err != nil {
 			return err
+		}
+		switch {
 		case s.server.draining.Load():
-			return s.finish(buf[:room], later{"the server is shutting down"})
+			return s.finish(buf[:room], later("the server is shutting down"))
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case s.answered(!moved && len(v.frames) == 0):
+		case s.answered(!moved && len(v.Frames) == 0):
 			return errAnswered
-		case moved || len(v.frames) > 0:
+		case moved || len(v.Frames) > 0:
 			continue
 		}
-		skipping := s.pos.Compare(v.reach) > 0
-		if s.sock != nil && s.lane == nil && !skipping {
+		if s.sock != nil && !s.Replaying() && !s.Ahead(v) {
 			if joined, err := s.join(); joined || err != nil {
 				return cmp.Or(err, errTaken)
 			}
@@ -115,17 +93,15 @@ var errTaken = errors.New("a writer took over")
 // block never goes into one.
 var batches = sync.Pool{New: func() any { b := make([]byte, room, room+batchBytes+2<<10); return &b }}
 
-func (s *subscriber) deliver(buf []byte, v view) error {
-	s.log.working(+1, 0)
+func (s *subscriber) deliver(buf []byte, v history.View) error {
 	err := s.send(buf)
-	if block := s.big; block != nil && err == nil {
-		s.big = nil
+	if block := s.Big; block != nil && err == nil {
+		s.Big = nil
 		s.last = time.Now()
 		s.server.metrics.bytes.Add(float64(len(block)))
 		err = s.wire.block(block)
 	}
-	s.log.working(-1, v.total)
-	s.tell(v)
+	s.Took(v)
 	return err
 }
 
@@ -138,91 +114,15 @@ func (s *subscriber) send(buf []byte) error {
 	return s.wire.send(buf)
 }
 
-// move deals with everything but the common case, and sends what there is to say.
-func (s *subscriber) move(ctx context.Context, v view, err error, buf []byte) (moved bool, _ error) {
-	moved = true
-	switch {
-	case errors.Is(err, errBehind):
-		if s.lane == nil {
-			s.lagged = true
-			s.server.metrics.resumes.WithLabelValues("binlog", "").Inc()
-		}
-		buf, err = s.relocate(ctx, buf)
-	case err != nil:
-	case s.lane != nil && s.goesOnLive():
-		buf, err = s.relocate(ctx, buf)
-	case len(v.frames) > 0:
-		return false, nil
-	case s.pos.Compare(v.reach) > 0 && s.log.find(s.pos).where == foreign:
-		buf, err = s.reset(ctx, frame.Foreign, buf)
-	case v.closed != nil:
-		buf, err = s.afterLane(ctx, v, buf)
-	default:
-		return false, nil
-	}
-	if err != nil {
-		return true, s.finish(buf, err)
-	}
-	return true, s.send(buf)
-}
-
-// goesOnLive tells whether the live log has what follows. Not under another config:
-// one transaction is judged by one.
-func (s *subscriber) goesOnLive() bool {
-	p := s.server.live.log.find(s.pos)
-	return p.where == here && p.catalog == s.sub.Catalog()
-}
-
-func (s *subscriber) relocate(ctx context.Context, buf []byte) ([]byte, error) {
-	buf, err := s.server.locate(ctx, &s.cursor, s.pos, buf)
-	var why frame.Loss
-	if errors.As(err, &why) {
-		return s.reset(ctx, why, buf)
-	}
-	return buf, err
-}
-
-func (s *subscriber) reset(ctx context.Context, why frame.Loss, buf []byte) ([]byte, error) {
-	if s.lagged && why.Reason == "purged" {
-		why = frame.Slow
-	}
-	s.lagged = false
-	return s.server.restart(ctx, &s.cursor, why, idText(s.sent), buf)
-}
-
-// afterLane decides for a client that has taken all of a lane that ended. Only
-// the client from whose position the lane began is judged by what the source
-// said of it: others that shared the lane may well be served.
-func (s *subscriber) afterLane(ctx context.Context, v view, buf []byte) ([]byte, error) {
-	why, refused := frame.LossOf(v.closed)
-	progress := v.version > 1 || s.lane.log.totalNow() > 0 // its start alone is none
-	switch {
-	case refused && !progress && s.lane.culprit(s.pos, why):
-		return s.reset(ctx, why, buf)
-	case refused || errors.Is(v.closed, errMet) || errors.Is(v.closed, errUnwanted) || errors.Is(v.closed, errSealed):
-		return s.relocate(ctx, buf)
-	}
-	if p, ok := s.checkpoint(); ok {
-		s.sent = p
-		buf = frame.AppendCheckpoint(buf, p)
-	}
-	return buf, later{v.closed.Error()}
-}
-
-// culprit tells whether a refusal of the lane's start holds for pos as well.
-func (l *lane) culprit(pos cdc.Position, why frame.Loss) bool {
-	return pos.File() == l.from.File() && (why.Reason != "invalid" || pos.Offset() == l.from.Offset())
-}
-
 // idle waits for frames, a heartbeat, or the end.
-func (s *subscriber) idle(ctx context.Context, v view, timer *time.Timer) error {
+func (s *subscriber) idle(ctx context.Context, v history.View, timer *time.Timer) error {
 	next := s.last.Add(s.server.config.Heartbeat)
 	if s.poll != nil {
 		next = s.due()
 	}
 	timer.Reset(time.Until(next))
 	select {
-	case <-v.wake:
+	case <-v.Wake:
 		return nil
 	case <-timer.C:
 		if s.poll != nil {
@@ -242,8 +142,8 @@ var errLeft = errors.New("the client has left")
 
 // heartbeat is the checkpoint where it moved, else the shortest comment.
 func (s *subscriber) heartbeat(b []byte) []byte {
-	if p, ok := s.checkpoint(); ok {
-		s.sent = p
+	if p, ok := s.Checkpoint(); ok {
+		s.Sent = p
 		b = frame.AppendCheckpoint(b, p)
 	} else if s.server.config.Ping == "" {
 		b = append(b, ":\n"...)

@@ -49,9 +49,8 @@ func TestUnjudged(t *testing.T) {
 			src.commit(row{"picks", strings.Repeat("y", 500)})
 		}
 		eventually(t, "the floor to rise", func() bool {
-			s.live.log.mu.Lock()
-			defer s.live.log.mu.Unlock()
-			return s.live.log.floor.Compare(src.group(3)) > 0
+			floor, _ := s.history.Live().Span()
+			return floor.Compare(src.group(3)) > 0
 		})
 		expect("from a lane", open("team=a&min=5", start), want)
 	})

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"rowcast/stream/internal/history"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 	room = 10
 	// bigBlock is what nobody copies for a single client: many that wait would else
 	// hold as many copies of one big row.
-	bigBlock = batchBytes
+	bigBlock = history.BigBlock
 	// batchBytes is what a goroutine takes for its client at a time. A blocked
 	// client holds that much, so it is small.
 	batchBytes = 16 << 10

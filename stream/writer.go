@@ -7,6 +7,7 @@ import (
 
 	"rowcast/cdc"
 	"rowcast/stream/frame"
+	"rowcast/stream/internal/history"
 )
 
 // stepBytes is about how much a writer takes from the log for one round of
@@ -18,7 +19,7 @@ const stepBytes = 64 << 10
 // there is little of it the log wakes the first writer alone, see lead.
 type writer struct {
 	all  *writers
-	log  *Log
+	log  *history.Log
 	base time.Time     // see clock
 	kick chan struct{} // room for one: look at the log
 
@@ -28,10 +29,9 @@ type writer struct {
 	index   *index
 	seq     uint64 // the next frame for every member; in a flush, for who leaves as well
 	losses  uint64
-	total   int64        // Log.total behind seq
 	sends   int          // in this round, or the last
 	pos     cdc.Position // everything at or before it was written, or handed to a goroutine
-	end     view         // of the log's end, while members have all before it
+	end     history.View // of the log's end, while members have all before it
 	dirty   []*group
 	buf     []byte         // what chunk lies in
 	chunk   []byte         // the bytes of one round for one group
@@ -45,24 +45,24 @@ func (w *writer) clock() int64 { return int64(time.Since(w.base)) }
 // step writes the next frames to everybody; more is false at the log's end.
 func (w *writer) step() (more bool, wake <-chan struct{}) {
 	if len(w.members) == 0 {
-		return false, w.log.wait()
+		return false, w.log.Wait()
 	}
 	bytes, alone := 0, false // a big change goes alone: groups share its copy, whatever else they get
 	for bytes < stepBytes {
-		v, ok := w.log.read(w.seq)
+		v, ok := w.log.Read(w.seq)
 		if !ok {
 			w.flush()
 			w.fellOut(v)
 			return true, nil
 		}
-		w.losses, w.total = v.losses, max(w.total, v.total)
-		if len(v.frames) == 0 {
+		w.losses = v.Losses
+		if len(v.Frames) == 0 {
 			w.flush()
 			w.ended(v)
-			return false, v.wake
+			return false, v.Wake
 		}
-		w.end = view{}
-		for _, f := range v.frames {
+		w.end = history.View{}
+		for _, f := range v.Frames {
 			if f.Notice() {
 				w.flush() // who leaves here has f still to come
 				w.seq++
@@ -99,7 +99,6 @@ func (w *writer) flush() {
 		sends += len(g.socks)
 	}
 	w.count(sends)
-	w.log.working(+1, 0)
 	now, sent := w.clock(), 0
 	for i, g := range w.dirty {
 		sent += w.writeGroup(g, now)
@@ -117,7 +116,6 @@ func (w *writer) flush() {
 	if cap(w.buf) > 16*stepBytes { // one big frame
 		w.buf, w.chunk, w.built, w.lent = nil, nil, nil, false
 	}
-	w.log.working(-1, w.total)
 	w.all.server.metrics.bytes.Add(float64(sent))
 }
 
@@ -190,7 +188,7 @@ func (w *writer) expel(k *socket, rest []byte, sent cdc.Position) {
 	sub := k.group.sub
 	w.remove(k)
 	s := w.all.subscriber(k)
-	s.cursor = cursor{log: w.log, sub: sub, seq: w.seq, losses: w.losses, pos: w.pos, sent: sent}
+	s.Cursor = w.all.server.history.At(history.Place{Seq: w.seq, Losses: w.losses, Pos: w.pos}, sub, sent)
 	w.all.wg.Go(func() { s.catchUp(rest) })
 }
 
@@ -198,7 +196,7 @@ func (w *writer) expel(k *socket, rest []byte, sent cdc.Position) {
 func (w *writer) turn(f *frame.Frame) {
 	w.count(len(w.members))
 	if why := f.Loss; why != nil {
-		block := frame.AppendReset(make([]byte, room, 512), f.Pos, *why, idText(w.pos))
+		block := frame.AppendReset(make([]byte, room, 512), f.Pos, *why, history.ID(w.pos))
 		w.pos = f.Pos
 		chunk, now := chunked(block), w.clock()
 		w.each(func(k *socket) {
@@ -229,9 +227,9 @@ func (w *writer) rebind(c *frame.Catalog) {
 			w.forget(k)
 			k.group = nil
 			s := w.all.subscriber(k)
-			s.cursor = cursor{pos: w.pos, sent: w.pos}
+			gone := history.AppendGone(make([]byte, room, 512), w.pos, w.pos, err)
 			w.all.wg.Go(func() {
-				_ = s.finish(appendGone(make([]byte, room, 512), s.pos, s.sent, err), errGone)
+				_ = s.finish(gone, history.ErrGone)
 				w.all.release(s.sock)
 			})
 		}
@@ -240,9 +238,9 @@ func (w *writer) rebind(c *frame.Catalog) {
 
 // fellOut: the log no longer holds what comes next. After a loss the notice of it
 // does; otherwise every member has to catch up on its own.
-func (w *writer) fellOut(v view) {
-	if seq, ok := w.log.lossNotice(); ok && v.losses != w.losses {
-		w.losses, w.seq = v.losses, seq
+func (w *writer) fellOut(v history.View) {
+	if seq, ok := w.log.LossNotice(); ok && v.Losses != w.losses {
+		w.losses, w.seq = v.Losses, seq
 		return
 	}
 	w.count(len(w.members))
@@ -250,10 +248,10 @@ func (w *writer) fellOut(v view) {
 }
 
 // ended notes what the log says at its end, once members have all before it.
-func (w *writer) ended(v view) {
+func (w *writer) ended(v history.View) {
 	w.end = v
-	if v.reach.Compare(w.pos) > 0 {
-		w.pos = v.reach
+	if v.Reach.Compare(w.pos) > 0 {
+		w.pos = v.Reach
 	}
 }
 
@@ -271,10 +269,10 @@ func (w *writer) beat() {
 	if len(w.members) == 0 {
 		return
 	}
-	switch v, ok := w.log.read(w.seq); {
-	case !ok || v.head.IsZero():
-		w.end = view{} // exactness is lost
-	case len(v.frames) == 0:
+	switch v, ok := w.log.Read(w.seq); {
+	case !ok || v.Head.IsZero():
+		w.end = history.View{} // exactness is lost
+	case len(v.Frames) == 0:
 		w.ended(v)
 	}
 	s := w.all.server
@@ -285,8 +283,8 @@ func (w *writer) beat() {
 	}
 	comment = chunked(s.appendPing(comment))
 	moved := comment
-	if !v.head.IsZero() && v.head.Compare(w.pos) >= 0 {
-		moved = chunked(s.appendPing(frame.AppendCheckpoint(make([]byte, room, 256), v.head)))
+	if !v.Head.IsZero() && v.Head.Compare(w.pos) >= 0 {
+		moved = chunked(s.appendPing(frame.AppendCheckpoint(make([]byte, room, 256), v.Head)))
 	}
 	now, sent := w.clock(), 0
 	w.each(func(k *socket) {
@@ -294,9 +292,9 @@ func (w *writer) beat() {
 			return
 		}
 		b := comment
-		if k.version != v.version {
+		if k.version != v.Version {
 			b = moved
-			k.version = v.version
+			k.version = v.Version
 		}
 		k.last = now
 		sent += w.write(k, b, w.pos)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"rowcast/stream/internal/history"
 )
 
 // writers is the fast way to many clients: a few goroutines write to all sockets
@@ -25,7 +27,7 @@ type writers struct {
 func newWriters(s *Server) *writers {
 	ws := &writers{server: s, few: fewSends}
 	for range runtime.GOMAXPROCS(0) {
-		ws.list = append(ws.list, &writer{all: ws, log: s.live.log, base: time.Now(), kick: make(chan struct{}, 1)})
+		ws.list = append(ws.list, &writer{all: ws, log: s.history.Live(), base: time.Now(), kick: make(chan struct{}, 1)})
 	}
 	return ws
 }
@@ -156,27 +158,27 @@ func (s *subscriber) join() (joined bool, err error) {
 	default:
 	}
 	if len(w.members) == 0 {
-		w.catalog, w.index = s.sub.Catalog(), newIndex(s.sub.Catalog())
-		w.seq, w.losses, w.pos, w.end = s.seq, s.losses, s.pos, view{}
+		w.catalog, w.index = s.Sub.Catalog(), newIndex(s.Sub.Catalog())
+		w.seq, w.losses, w.pos, w.end = s.Seq, s.Losses, s.Pos, history.View{}
 	}
-	for len(w.members) > 0 && w.seq < s.seq {
-		if more, _ := w.step(); !more && w.seq < s.seq {
+	for len(w.members) > 0 && w.seq < s.Seq {
+		if more, _ := w.step(); !more && w.seq < s.Seq {
 			return false, nil
 		}
 	}
-	if len(w.members) > 0 && s.seq < w.seq {
+	if len(w.members) > 0 && s.Seq < w.seq {
 		if ok, err := s.reach(w); !ok || err != nil {
 			return false, err
 		}
 	}
-	if len(w.members) == 0 && w.seq != s.seq || s.sub.Catalog() != w.catalog || s.pos.Compare(w.pos) > 0 {
+	if len(w.members) == 0 && w.seq != s.Seq || s.Sub.Catalog() != w.catalog || s.Pos.Compare(w.pos) > 0 {
 		return false, nil
 	}
-	w.add(s.sock, s.sub)
+	w.add(s.sock, s.Sub)
 	s.sock.gone = nil
 	s.sock.last, s.sock.version = w.clock()-int64(time.Since(s.last)), 0
-	if v, ok := w.log.read(w.seq); ok && s.sent.Compare(v.head) == 0 {
-		s.sock.version = v.version
+	if v, ok := w.log.Read(w.seq); ok && s.Sent.Compare(v.Head) == 0 {
+		s.sock.version = v.Version
 	}
 	w.look()
 	return true, nil
@@ -185,10 +187,10 @@ func (s *subscriber) join() (joined bool, err error) {
 // reach writes what the client lacks up to the writer's place; under the lock.
 // false: it goes on alone, with nothing lost.
 func (s *subscriber) reach(w *writer) (bool, error) {
-	before := s.cursor
-	buf, _, err := s.next(make([]byte, room, 4<<10), stepBytes, w.seq)
-	if err != nil || s.seq != w.seq || s.big != nil {
-		s.cursor = before // nothing was sent: the goroutine does it again
+	before := s.Cursor
+	buf, _, err := s.Next(make([]byte, room, 4<<10), stepBytes, w.seq)
+	if err != nil || s.Seq != w.seq || s.Big != nil {
+		s.Cursor = before // nothing was sent: the goroutine does it again
 		return false, nil
 	}
 	if len(buf) == room {

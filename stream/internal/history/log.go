@@ -1,4 +1,4 @@
-package stream
+package history
 
 import (
 	"sort"
@@ -9,19 +9,15 @@ import (
 	"rowcast/stream/frame"
 )
 
-// chunkBytes is how much is dropped from, and read from, a Log at a time.
-const chunkBytes = 64 << 10
-
 // Log is the bounded record of the most recent frames, in binlog order, numbered
-// without gaps. One feed appends; any number of cursors read. What leaves it is
-// told by its floor: a position at or above the floor can be resumed from here.
+// without gaps. One feed appends; any number of readers read. A position at or above
+// its floor can be resumed from here. Safe for concurrent use.
 type Log struct {
 	limit int64 // bytes
 
 	mu      sync.Mutex
 	chunks  []chunk
 	next    uint64 // number of the frame that comes next
-	lowest  uint64 // lowest number ever given out
 	bytes   int64  // held
 	total   int64  // ever appended
 	floor   cdc.Position
@@ -30,15 +26,12 @@ type Log struct {
 	headAt  time.Time
 	version uint64         // counts the moves of head
 	files   []cdc.Position // a position in each file between floor and head, for their lineages
-	starts  starts
-	lost    *frame.Loss    // exactness is lost; the next checkpoint begins anew
+	groups  groups
+	lost    *frame.Loss    // exactness is lost; the next checkpoint begins another history
 	losses  uint64         // how often that happened
 	catalog *frame.Catalog // the config that made the newest frames
 	wake    chan struct{}  // closed by the next append, where somebody waits
 	closed  error          // a lane that ended, and why
-
-	busy  int   // readers that are writing frames to sockets
-	taken int64 // of total: how far the fastest of them has come
 }
 
 // chunk is a run of frames. Its slice only grows, so that readers may hold a part
@@ -49,7 +42,7 @@ type chunk struct {
 	first  uint64
 	frames []*frame.Frame
 	bytes  int64
-	total  int64 // Log.total behind its last frame
+	total  int64 // Log.total after its last frame
 }
 
 func (c *chunk) last() *frame.Frame { return c.frames[len(c.frames)-1] }
@@ -58,15 +51,10 @@ func (c *chunk) full(size int64) bool {
 }
 func (c *chunk) end() uint64 { return c.first + uint64(len(c.frames)) }
 
-// firstNumber leaves room for frames that are put in front (see prepend).
-const firstNumber = 1 << 48
-
-func newLog(limit int64, c *frame.Catalog) *Log {
-	return &Log{limit: limit, next: firstNumber, lowest: firstNumber, catalog: c}
-}
+func newLog(limit int64, c *frame.Catalog) *Log { return &Log{limit: limit, catalog: c} }
 
 // publish appends frames and, where head is not zero, moves the checkpoint
-// behind them. Both become visible at once.
+// past them. Both become visible at once.
 func (l *Log) publish(frames []*frame.Frame, head cdc.Position, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,7 +96,7 @@ func (l *Log) append(f *frame.Frame) {
 	}
 }
 
-// advance moves the checkpoint, forward only: a source that connects anew begins
+// advance moves the checkpoint, forward only: a source that reconnects begins
 // at the start of the group that it was in, and a client must never be sent back.
 func (l *Log) advance(head cdc.Position, at time.Time) {
 	if l.head.IsZero() {
@@ -117,7 +105,7 @@ func (l *Log) advance(head cdc.Position, at time.Time) {
 		return
 	}
 	l.head, l.headAt = head, at
-	l.starts.add(head)
+	l.groups.add(head)
 	l.version++
 	if head.Compare(l.reach) > 0 {
 		l.reach = head
@@ -139,7 +127,7 @@ func (l *Log) evict() {
 	}
 	if drop > 0 {
 		l.chunks = l.chunks[drop:]
-		l.starts.passed(l.floor)
+		l.groups.passed(l.floor)
 	}
 	for len(l.files) > 1 && l.files[1].Compare(l.floor) <= 0 {
 		l.files = l.files[1:]
@@ -153,8 +141,8 @@ func (l *Log) wakeAll() {
 	}
 }
 
-// swap puts a new config in force. Frames of the old one stay for cursors that
-// are attached; who comes later is served from the binlog by the new one.
+// swap puts a new config in force. Frames of the old one stay for cursors that are
+// attached; clients that come later are served from the binlog by the new one.
 func (l *Log) swap(c *frame.Catalog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -165,7 +153,8 @@ func (l *Log) swap(c *frame.Catalog) {
 	l.wakeAll()
 }
 
-// seal keeps the frames for cursors that are attached, as swap does.
+// seal keeps the frames for cursors that are attached, as swap does: the keys of
+// later ones have another form.
 func (l *Log) seal() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,7 +164,7 @@ func (l *Log) seal() {
 }
 
 // lose says that exactness is lost for everybody: nothing can be resumed until
-// the next checkpoint, where every cursor is told.
+// the next checkpoint, where every cursor finds the notice.
 func (l *Log) lose(why frame.Loss) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -188,7 +177,7 @@ func (l *Log) lose(why frame.Loss) {
 // that was here (another server, or RESET).
 func (l *Log) restart(head cdc.Position) {
 	why := l.lost
-	l.chunks, l.bytes, l.files, l.starts, l.lost = nil, 0, nil, starts{}, nil
+	l.chunks, l.bytes, l.files, l.groups, l.lost = nil, 0, nil, groups{}, nil
 	l.losses++
 	l.floor, l.reach, l.head = head, head, cdc.Position{}
 	// With the config: the notice of a new one may be among the frames that are gone.
@@ -206,31 +195,29 @@ func (l *Log) close(err error) {
 	}
 }
 
-// view is what a cursor finds at its place.
-type view struct {
-	frames  []*frame.Frame // none: the end was reached
-	total   int64          // Log.total behind them: see working
-	head    cdc.Position
-	reach   cdc.Position
-	version uint64
-	losses  uint64
-	wake    <-chan struct{} // closed when more has come; set at the end only
-	closed  error
+// View is what a reader finds at its place.
+type View struct {
+	Frames  []*frame.Frame  // none: the end was reached
+	Head    cdc.Position    // the newest checkpoint; zero: none yet, or exactness is lost
+	Reach   cdc.Position    // the newest position, of a checkpoint or a frame
+	Version uint64          // counts the moves of Head
+	Losses  uint64          // counts the losses of exactness
+	Wake    <-chan struct{} // closed when more has come; set at the end only
+
+	total  int64 // Log.total after Frames
+	closed error // nothing more will come
 }
 
-// read gives frames from number seq on; ok is false where they are no longer held.
-func (l *Log) read(seq uint64) (v view, ok bool) {
+// Read gives frames from number seq on; ok is false where they are no longer held.
+func (l *Log) Read(seq uint64) (v View, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v = view{total: l.total, head: l.head, reach: l.reach, version: l.version, losses: l.losses, closed: l.closed}
+	v = View{Head: l.head, Reach: l.reach, Version: l.version, Losses: l.losses, total: l.total, closed: l.closed}
 	if l.lost != nil {
-		v.head = cdc.Position{} // nobody may be told a checkpoint of a history that is gone
+		v.Head = cdc.Position{} // nobody may get a checkpoint of a history that is gone
 	}
 	if seq == l.next {
-		if l.wake == nil {
-			l.wake = make(chan struct{})
-		}
-		v.wake = l.wake
+		v.Wake = l.waking()
 		return v, true
 	}
 	if len(l.chunks) == 0 || seq < l.chunks[0].first || seq > l.next {
@@ -238,12 +225,26 @@ func (l *Log) read(seq uint64) (v view, ok bool) {
 	}
 	i := sort.Search(len(l.chunks), func(i int) bool { return l.chunks[i].end() > seq })
 	c := &l.chunks[i]
-	v.frames, v.total = c.frames[seq-c.first:], c.total
+	v.Frames, v.total = c.frames[seq-c.first:], c.total
 	return v, true
 }
 
-// lossNotice is the number of the newest loss's notice, where it is still held.
-func (l *Log) lossNotice() (seq uint64, ok bool) {
+// Wait is closed by the next append.
+func (l *Log) Wait() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waking()
+}
+
+func (l *Log) waking() <-chan struct{} {
+	if l.wake == nil {
+		l.wake = make(chan struct{})
+	}
+	return l.wake
+}
+
+// LossNotice is the number of the newest loss's notice, where it is still held.
+func (l *Log) LossNotice() (seq uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.chunks) == 0 || l.chunks[0].frames[0].Kind != frame.LostAll {
@@ -252,21 +253,52 @@ func (l *Log) lossNotice() (seq uint64, ok bool) {
 	return l.chunks[0].first, true
 }
 
-// backlog is how many bytes the fastest reader that is writing frames is behind;
-// none where nobody is at work.
-func (l *Log) backlog() (behind, taken int64) {
+// discard drops every frame of a lane that has ended. The floor rises with them: a
+// cursor that has not taken them all must not find its place here any more, or it
+// would take the end for its own.
+func (l *Log) discard() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy == 0 {
-		return 0, l.taken
-	}
-	return l.total - l.taken, l.taken
+	l.chunks, l.bytes, l.floor = nil, 0, l.reach
+	l.wakeAll()
 }
 
-// working counts the readers that are writing frames to sockets.
-func (l *Log) working(delta int, took int64) {
+// Held is how many bytes of frames there are.
+func (l *Log) Held() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.busy += delta
-	l.taken = max(l.taken, took)
+	return l.bytes
+}
+
+// Span is what can be resumed from: any position from floor to reach.
+func (l *Log) Span() (floor, reach cdc.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.floor, l.reach
+}
+
+// End is the number of the frame that comes next.
+func (l *Log) End() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next
+}
+
+// extent is how far the log has come: in the binlog, and in bytes of frames.
+func (l *Log) extent() (reach cdc.Position, total int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reach, l.total
+}
+
+// moved tells whether the log has come further than its start.
+func (l *Log) moved() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.version > 1 || l.total > 0
+}
+
+func (l *Log) headNow() cdc.Position {
+	_, head := l.Current()
+	return head
 }

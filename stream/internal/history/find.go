@@ -1,4 +1,4 @@
-package stream
+package history
 
 import (
 	"sort"
@@ -12,9 +12,9 @@ type where uint8
 
 const (
 	nowhere where = iota // the log has no position yet
-	here                 // it holds everything behind the position
+	here                 // it holds everything past the position
 	below                // the position is older than the floor
-	above                // the position is ahead of what was read
+	above                // the position is past what was read
 	foreign              // it is of another history
 )
 
@@ -22,7 +22,8 @@ const (
 type place struct {
 	where   where
 	pos     cdc.Position // as asked for, with its file's lineage
-	seq     uint64       // the first frame behind the position
+	seq     uint64       // the first frame past the position
+	bad     *frame.Loss  // no group begins where the position says so
 	head    cdc.Position
 	losses  uint64
 	catalog *frame.Catalog
@@ -51,7 +52,7 @@ func (l *Log) find(pos cdc.Position) place {
 	case pos.Compare(l.reach) > 0:
 		p.where = above
 	default:
-		p.where, p.seq = here, l.behind(pos)
+		p.where, p.seq, p.bad = here, l.past(pos), l.groups.judge(pos)
 	}
 	return p
 }
@@ -65,8 +66,8 @@ func (l *Log) foreignTo(pos cdc.Position) bool {
 	return false
 }
 
-// behind is the number of the first frame behind pos.
-func (l *Log) behind(pos cdc.Position) uint64 {
+// past is the number of the first frame past pos.
+func (l *Log) past(pos cdc.Position) uint64 {
 	i := sort.Search(len(l.chunks), func(i int) bool { return l.chunks[i].last().Pos.Compare(pos) > 0 })
 	if i == len(l.chunks) {
 		return l.next
@@ -75,16 +76,9 @@ func (l *Log) behind(pos cdc.Position) uint64 {
 	return c.first + uint64(sort.Search(len(c.frames), func(j int) bool { return c.frames[j].Pos.Compare(pos) > 0 }))
 }
 
-// judge tells whether a group begins where a position that the log holds says so.
-func (l *Log) judge(pos cdc.Position) (why frame.Loss, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.starts.judge(pos)
-}
-
-// current is the config in force and the newest checkpoint; that is zero while
+// Current is the config in force and the newest checkpoint; that is zero while
 // exactness is lost, as the old one means nothing in the history that comes.
-func (l *Log) current() (*frame.Catalog, cdc.Position) {
+func (l *Log) Current() (*frame.Catalog, cdc.Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lost != nil {

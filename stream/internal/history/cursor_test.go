@@ -1,4 +1,4 @@
-package stream
+package history
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 // another is two frames of one position. A client that reads with a cursor of its
 // own gets the second as well, wherever pieces of the log and of its reading end.
 func TestVariantsOfOneChange(t *testing.T) {
-	c := frame.NewCatalog(fakeRenderer{tables: []string{"picks?"}}, nil)
+	c := frame.NewCatalog(fakeRenderer{param: true}, nil)
 	sub, err := c.Subscribe([]string{"picks"}, map[string]string{"team": "b"})
 	if err != nil {
 		t.Fatal(err)
@@ -36,10 +36,10 @@ func TestVariantsOfOneChange(t *testing.T) {
 		want = append(want, fmt.Sprintf("id: %s", pos))
 	}
 	for _, limit := range []int{1, 300, 10_000, 1 << 20} {
-		cur := &cursor{log: l, sub: sub, seq: l.chunks[0].first, pos: at(1, 100, 1)}
+		cur := &Cursor{Place: Place{Seq: l.chunks[0].first, Pos: at(1, 100, 1)}, Sub: sub, log: l}
 		var got []string
 		for {
-			buf, v, err := cur.next(nil, limit, toEnd)
+			buf, v, err := cur.Next(nil, limit, ToEnd)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +48,7 @@ func TestVariantsOfOneChange(t *testing.T) {
 					got = append(got, strings.TrimSuffix(line, "\n"))
 				}
 			}
-			if len(v.frames) == 0 {
+			if len(v.Frames) == 0 {
 				break
 			}
 		}

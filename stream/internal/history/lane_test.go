@@ -1,0 +1,187 @@
+package history
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowcast/cdc"
+	"rowcast/stream/frame"
+)
+
+// pastLane is a lane without a source that has read 20 changes, and a cursor that
+// joined it at pos.
+func pastLane(t *testing.T, pos cdc.Position) (*lane, *Cursor) {
+	t.Helper()
+	c := frame.NewCatalog(fakeRenderer{}, nil)
+	sub, err := c.Subscribe([]string{"picks"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &lanes{LaneOptions: LaneOptions{Window: 1000}.withDefaults(0)}
+	l := &lane{feed: newFeed(c, MinHistory), lanes: m, news: make(chan struct{}, 1), seats: map[*laneSeat]bool{}}
+	l.ctx, l.end = context.WithCancelCause(t.Context())
+	l.log.publish(nil, at(1, 100, 1), time.Time{})
+	for i := range 20 {
+		pos := change(at(1, 200+i*100, 1), 0, 0)
+		l.log.publish([]*frame.Frame{{Pos: pos, Block: blockOf(pos, make([]byte, 100))}}, at(1, 250+i*100, 1), time.Time{})
+	}
+	seat := &laneSeat{lane: l, start: pos}
+	l.seats[seat] = true
+	cur := &Cursor{Sub: sub}
+	if _, err := cur.attach(l.log, seat, l.log.find(pos), pos, nil); err != nil {
+		t.Fatal(err)
+	}
+	return l, cur
+}
+
+// TestLaneIsNotHeldAtItsEnd: a lane paces itself by its readers. One that has come to
+// the lane's end waits for it, so that the lane must not wait for that one.
+func TestLaneIsNotHeldAtItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, cur := pastLane(t, at(1, 250+19*100, 1))
+		if _, v, err := cur.Next(nil, 1<<20, ToEnd); err != nil || len(v.Frames) > 0 {
+			t.Fatalf("%d frames, %v", len(v.Frames), err)
+		}
+		stop := time.AfterFunc(time.Minute, func() { l.end(context.DeadlineExceeded) })
+		defer stop.Stop()
+		if err := l.wait(); err != nil {
+			t.Errorf("the lane waits: %v", err)
+		}
+	})
+}
+
+// TestLaneWaitsForItsReader, and goes on as soon as it has come near, or has left.
+func TestLaneWaitsForItsReader(t *testing.T) {
+	for what, moves := range map[string]func(*Cursor){
+		"takes all": func(c *Cursor) { _, _, _ = c.Next(nil, 1<<20, ToEnd) }, // the buffer does not matter
+		"leaves":    func(c *Cursor) { c.Detach() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l, cur := pastLane(t, at(1, 100, 1))
+			begun := time.Now()
+			time.AfterFunc(time.Hour+time.Millisecond, func() { moves(cur) })
+			err := l.wait()
+			if took := time.Since(begun); took != time.Hour+time.Millisecond || (err != nil) != (what == "leaves") {
+				t.Errorf("%s: the lane waited %s: %v", what, took, err)
+			}
+		})
+	}
+}
+
+// TestEndedLaneSkipsNobody: a reader that is too slow for what a lane has left when
+// it ends goes on elsewhere, from where it stands.
+func TestEndedLaneSkipsNobody(t *testing.T) {
+	l, cur := pastLane(t, at(1, 100, 1))
+	if _, _, err := cur.Next(nil, 1, ToEnd); err != nil {
+		t.Fatal(err)
+	}
+	first := change(at(1, 200, 1), 0, 0)
+	l.log.close(errMet)
+	l.log.discard()
+	if _, v, err := cur.Next(nil, 1<<20, ToEnd); err != errBehind {
+		t.Errorf("it took the lane's end, %s, for its own: %v", v.Head, err)
+	}
+	if cur.Pos != first {
+		t.Errorf("it stands at %s, and has taken %s", cur.Pos, first)
+	}
+}
+
+// A reader that took everything loses nothing either.
+func TestEndedLaneAtItsEnd(t *testing.T) {
+	l, cur := pastLane(t, at(1, 100, 1))
+	if _, _, err := cur.Next(nil, 1<<20, ToEnd); err != nil {
+		t.Fatal(err)
+	}
+	l.log.close(errMet)
+	l.log.discard()
+	if _, v, err := cur.Next(nil, 1<<20, ToEnd); err != nil || v.closed != errMet || cur.Pos != at(1, 250+19*100, 1) {
+		t.Errorf("it stands at %s: %v, %v", cur.Pos, v.closed, err)
+	}
+}
+
+// TestLanePassesSlowTransaction: how long the database takes to send a transaction is
+// no reason to end a lane; its clients would come back to the same one.
+func TestLanePassesSlowTransaction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{groups: 5, slow: 10 * time.Minute}
+		s, sub, stop := newStore(t, src, Options{History: 1 << 20, MaxReplays: 1})
+		defer stop()
+		var want []string
+		for i := range src.groups {
+			want = append(want, change(src.start(i), 0, 0).String())
+		}
+		c := &Cursor{Sub: sub}
+		defer c.Detach()
+		if _, err := s.Start(t.Context(), c, src.start(0).String(), nil); err != nil || !c.Replaying() {
+			t.Fatal(err)
+		}
+		same(t, "the client", read(t, s, c, len(want)), want)
+	})
+}
+
+// TestKeptLane: a lane that has met the live log serves those who come later from
+// memory, as long as the live log has what follows.
+func TestKeptLane(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{groups: 50}
+		s, sub, stop := newStore(t, src, Options{History: MinHistory, MaxReplays: 1})
+		defer stop()
+		var want []string
+		for i := range src.groups {
+			want = append(want, change(src.start(i), 0, 0).String())
+		}
+		visit := func() (lanes int) {
+			c := &Cursor{Sub: sub}
+			defer c.Detach()
+			if _, err := s.Start(t.Context(), c, src.start(0).String(), nil); err != nil || !c.Replaying() {
+				t.Fatalf("it does not replay: %v", err)
+			}
+			lanes = s.Lanes()
+			same(t, "a client", read(t, s, c, len(want)), want)
+			buf, v, err := c.Next(nil, 1<<20, ToEnd)
+			if _, _, err := s.Move(t.Context(), c, v, err, buf); err != nil || len(v.Frames) > 0 {
+				t.Fatalf("%v: %q", err, buf)
+			}
+			if c.Replaying() {
+				t.Error("it does not go on in the live log")
+			}
+			return lanes
+		}
+		if n := visit(); n != 1 {
+			t.Fatalf("%d lanes", n)
+		}
+		synctest.Wait()
+		for range 3 {
+			if n := visit(); n != 0 {
+				t.Errorf("%d lanes for who comes later", n)
+			}
+		}
+		c := &Cursor{Sub: sub}
+		if buf, err := s.Start(t.Context(), c, at(1, 104+7, lineage).String(), nil); err != nil || !strings.Contains(string(buf), `"invalid"`) {
+			t.Errorf("an id at which no group begins: %v, %q", err, buf)
+		}
+		for i := range 1000 { // the live log moves on
+			pos := change(at(1, 100000+100*i, lineage), 0, 0)
+			s.live.log.publish([]*frame.Frame{{Pos: pos, Block: make([]byte, 1000)}}, at(1, 100000+100*i+100, lineage), time.Time{})
+			if err := s.live.reached(pos); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.lanes.kept != nil {
+			t.Error("the lane is kept though the live log has moved on from it")
+		}
+	})
+}
+
+// TestNoLaneAfterClose: none begins once the Store has ended.
+func TestNoLaneAfterClose(t *testing.T) {
+	src := &fakeSource{groups: 5}
+	s, _, stop := newStore(t, src, Options{History: MinHistory, MaxReplays: 1})
+	stop()
+	if seat, _, _ := s.lanes.sit(src.start(0)); seat != nil || s.Lanes() != 0 {
+		t.Error("a lane has begun")
+	}
+}
