@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -150,6 +151,44 @@ func TestBoundValues(t *testing.T) {
 		}
 		t.Logf("%d values compared", compared)
 		must(t, s.Exec("DROP DATABASE bound"))
+	})
+}
+
+// TestUnjudgedBindings: what a binding can't judge is an error, of which only the
+// public half is for clients; a clause before it may decide alone.
+func TestUnjudgedBindings(t *testing.T) {
+	both(t, func(t *testing.T, s *throwaway.Server) {
+		must(t, s.Exec("CREATE DATABASE unj", "CREATE TABLE unj.t (id INT PRIMARY KEY, d DATE, r VARCHAR(9))", "SET sql_mode = ''"))
+		set := compile(t, Options{}, Table{Name: "unj.t", As: "s", Data: "row", Columns: []string{"id"}, Where: "r = :r AND MONTH(d) = :m", Params: map[string]string{"r": "", "m": ""}})
+		rendered(t, s, "unj", set, "INSERT INTO unj.t VALUES (1, NULL, NULL)")
+		b, number := bind(t, set, "r", "secret", "m", "0"), bind(t, set, "r", "7", "m", "0")
+		frames := rendered(t, s, "unj", set, "INSERT INTO unj.t VALUES (2, '2026-00-10', 'secret'), (3, '2026-00-10', 'other'), (4, '2026-01-10', 'secret')",
+			"UPDATE unj.t SET r = 7")
+		frames = append(frames, rendered(t, s, "unj", set, "ALTER TABLE unj.t MODIFY r INT", "INSERT INTO unj.t VALUES (5, '2026-01-10', 8)")...)
+		fails := func(what string, b *Binding, want ...int) {
+			t.Helper()
+			var got []int
+			for i, f := range frames {
+				if b.Key() != "" && f.key != "" && f.key != b.Key() {
+					continue
+				}
+				_, err := b.Match(f.tag)
+				var fault *Fault
+				switch {
+				case err == nil:
+				case !errors.As(err, &fault) || fault.Public() != "stream s: where can't be judged for a change" || strings.Contains(fault.Public(), "secret"):
+					t.Errorf("%s: %v", what, err)
+				default:
+					got = append(got, i)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: frames %v of %d failed, want %v", what, got, len(frames), want)
+			}
+		}
+		fails("a zero date, and then a text that is not a number", b, 0, len(frames)-1)
+		fails("zero dates", number, 4, 5) // 3 is of the first row, whose date is NULL
+		must(t, s.Exec("DROP DATABASE unj"))
 	})
 }
 
