@@ -23,6 +23,7 @@ type group struct {
 	overflow   bool   // held was given up
 	marks      []savepoint
 	rolledBack []span // ordinals of rows events that ROLLBACK TO took back
+	unclear    bool   // which they are: it went back to a savepoint that it does not have
 }
 
 // heldRows is one rows event that waits for its group's end.
@@ -91,5 +92,6 @@ func (g *group) rollbackTo(name string) bool {
 		g.marks = g.marks[:i+1]
 		return true
 	}
+	g.unclear = true
 	return false
 }

@@ -783,6 +783,29 @@ func TestPreparedWithSavepoint(t *testing.T) {
 	}
 }
 
+// TestPreparedWithUnknownSavepoint: where it is not clear what an XA transaction
+// rolled back, nothing of it is sent at its commit but a notice, whether it was seen
+// when it was prepared or is looked for. MariaDB takes é and e for one name.
+func TestPreparedWithUnknownSavepoint(t *testing.T) {
+	s := throwaway.Test(t, throwaway.MariaDB)
+	draft(t, s)
+	seen := read(t, source(t, s), Position{}, newRecorder())
+	session(t, s, "SET NAMES utf8mb4", "XA START 'x'", "INSERT INTO draft.teams VALUES (1, 'kept')", "SAVEPOINT `é`", "INSERT INTO draft.teams VALUES (2, 'taken back')",
+		"INSERT INTO draft.plain VALUES (1)", "ROLLBACK TO SAVEPOINT `e`", "XA END 'x'", "XA PREPARE 'x'")
+	between := seen.upTo(t)
+	finishXA(t, s, "COMMIT", "x")
+	seen.upTo(t)
+	later := read(t, source(t, s), between, newRecorder())
+	later.upTo(t)
+	for name, r := range map[string]*following{"a reading that saw it prepared": seen, "a reading from between": later} {
+		teams := slices.DeleteFunc(r.texts(), func(text string) bool { return !strings.Contains(text, " teams ") })
+		same(t, name, teams, nil)
+		if told := r.told(); len(told) == 0 || !strings.HasPrefix(told[len(told)-1], "XA COMMIT at ") {
+			t.Errorf("%s was told %q", name, told)
+		}
+	}
+}
+
 // TestHugeRow: a row that is larger than what a reader may hold is in memory once,
 // and read once.
 func TestHugeRow(t *testing.T) {

@@ -21,6 +21,7 @@ const maxPrepared = 10_000
 type prepared struct {
 	start      Position
 	rolledBack []span
+	unclear    bool // it went back to an unknown savepoint
 	held       []heldRows
 	arena      []byte
 	whole      bool // held is all of it
@@ -28,7 +29,7 @@ type prepared struct {
 
 // prepare puts away what the group holds, for an XA COMMIT to come.
 func (g *group) prepare(budget int) *prepared {
-	p := &prepared{start: g.start, rolledBack: g.rolledBack}
+	p := &prepared{start: g.start, rolledBack: g.rolledBack, unclear: g.unclear}
 	if !g.overflow && len(g.arena) <= budget {
 		p.held, p.arena, p.whole = slices.Clone(g.held), bytes.Clone(g.arena), true
 	}
@@ -68,7 +69,7 @@ func (r *reader) forget(xid string) *prepared {
 // the position of this group: in binlog order they happened here.
 func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error {
 	g, p := &r.group, r.forget(xid)
-	if p != nil && p.whole {
+	if p != nil && p.whole && !p.unclear {
 		clear(g.held)
 		g.held, g.arena = append(g.held[:0], p.held...), append(g.arena[:0], p.arena...)
 		return r.finish(ctx, e)
@@ -85,11 +86,11 @@ func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error
 		if was.start.IsZero() {
 			return r.finish(ctx, e) // it was ended before: nothing is left of it
 		}
-		if was.unclear {
-			r.note(Notice{Message: fmt.Sprintf("XA COMMIT at %s: what was prepared at %s goes back to a savepoint that it does not have", g.start, was.start)})
-			return r.finish(ctx, e)
-		}
 		p = &was.prepared
+	}
+	if p.unclear {
+		r.note(Notice{Message: fmt.Sprintf("XA COMMIT at %s: what was prepared at %s goes back to a savepoint that it does not have", g.start, p.start)})
+		return r.finish(ctx, e)
 	}
 	if err := r.server.again(ctx, &r.delivery, p.start, outcome{as: g.start, read: g.start, time: r.commitTime(e), rolledBack: p.rolledBack}); err != nil {
 		return fmt.Errorf("read the XA transaction prepared at %s again: %w", p.start, err)
@@ -141,15 +142,15 @@ type xaMark struct {
 	prepared   bool
 	committed  bool
 	rolledBack []span // of what is prepared
-	unclear    bool   // it went back to an unknown savepoint
+	unclear    bool
 }
 
 // maxMarks bounds the marks that are remembered; parts of the binlog that hold more are read again.
 const maxMarks = 200_000
 
 type xaState struct {
-	prepared           // start is zero where it was ended since
-	unclear, committed bool
+	prepared  // start is zero where it was ended since
+	committed bool
 }
 
 // prepared implements server: it looks from the file that the transaction's end
@@ -191,7 +192,7 @@ func (rd *reading) prepared(ctx context.Context, xid string, before Position) (x
 
 func state(m found[xaMark]) xaState {
 	if m.what.prepared {
-		return xaState{prepared: prepared{start: m.at, rolledBack: m.what.rolledBack}, unclear: m.what.unclear}
+		return xaState{prepared: prepared{start: m.at, rolledBack: m.what.rolledBack, unclear: m.what.unclear}}
 	}
 	return xaState{committed: m.what.committed}
 }
@@ -199,7 +200,6 @@ func state(m found[xaMark]) xaState {
 // searchXA looks through the binlog between two checkpoints.
 func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[xaMark], reached Position, err error) {
 	var g group // as far as it says which rows of a transaction were rolled back
-	unclear := false
 	var unpack payload
 	mark := func(m xaMark) { list = append(list, found[xaMark]{g.start, m}) }
 	look := func(e *event) error {
@@ -211,7 +211,7 @@ func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[
 		case replication.XA_PREPARE_LOG_EVENT:
 			xid, onePhase, err := parsePrepare(e.body)
 			if err == nil && !onePhase {
-				mark(xaMark{xid: xid, prepared: true, rolledBack: g.rolledBack, unclear: unclear})
+				mark(xaMark{xid: xid, prepared: true, rolledBack: g.rolledBack, unclear: g.unclear})
 			}
 			return err
 		case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
@@ -222,7 +222,7 @@ func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[
 			case "SAVEPOINT":
 				g.mark(savepointName(rest))
 			case "ROLLBACK TO":
-				unclear = !g.rollbackTo(savepointName(rest)) || unclear
+				g.rollbackTo(savepointName(rest))
 			case "XA COMMIT", "XA ROLLBACK":
 				mark(xaMark{xid: xidOf(rest), committed: verb == "XA COMMIT"})
 			}
@@ -233,7 +233,7 @@ func (s *Source) searchXA(ctx context.Context, from, to Position) (list []found[
 	reached, err = s.scan(ctx, from, to, func(start Position, e *event) error {
 		if e.beginsGroup() {
 			g.reset()
-			g.start, unclear = start, false
+			g.start = start
 		}
 		if e.typ == replication.TRANSACTION_PAYLOAD_EVENT {
 			return unpack.each(e, look)

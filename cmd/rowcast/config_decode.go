@@ -21,6 +21,7 @@ import (
 // statement, each below the header that it stands under: a mistake is on the line
 // of its statement, and the first one that is found is the first in the file.
 func (c *config) decode(text string) error {
+	text = strings.TrimPrefix(text, "\ufeff") // the byte order mark of Windows' editors
 	if _, err := toml.Decode(text, new(map[string]any)); err != nil {
 		return c.explainTOML(text, err)
 	}

@@ -121,6 +121,13 @@ func TestConfigKeepsSecrets(t *testing.T) {
 	}
 }
 
+// Windows' editors begin a file with a byte order mark, be it before a header.
+func TestConfigByteOrderMark(t *testing.T) {
+	if _, err := parseConfig("c.toml", "\ufeff[source]\naddr = \"db:3306\"\n"+someTable, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // Each key has its line, however it is written.
 func TestConfigLines(t *testing.T) {
 	c := defaultConfig()
