@@ -90,7 +90,7 @@ func (m *tableMap) readEntry(typ uint64, v *wire.Cursor) {
 	case optEnumSetCharset:
 		m.raw.enumSets.readEach(v)
 	case optColumnName:
-		for v.Left() > 0 && !v.Bad {
+		for v.Left() > 0 {
 			m.raw.names = append(m.raw.names, string(v.Take(v.Length())))
 		}
 	case optSetLabels:
@@ -99,12 +99,12 @@ func (m *tableMap) readEntry(typ uint64, v *wire.Cursor) {
 		m.raw.enums = readLabels(v)
 	case optSimpleKey:
 		m.key, m.hasKey = nil, true
-		for v.Left() > 0 && !v.Bad {
+		for v.Left() > 0 {
 			m.addKey(v.Lenenc(), v)
 		}
 	case optPrefixKey:
 		m.key, m.hasKey = nil, true
-		for v.Left() > 0 && !v.Bad {
+		for v.Left() > 0 {
 			m.addKey(v.Lenenc(), v)
 			v.Lenenc() // how much of the column is in the key
 		}
@@ -123,7 +123,7 @@ func (m *tableMap) addKey(i uint64, v *wire.Cursor) {
 
 func (l *charsetList) readDefault(v *wire.Cursor) {
 	*l = charsetList{present: true, fallback: v.Lenenc()}
-	for v.Left() > 0 && !v.Bad {
+	for v.Left() > 0 {
 		if l.except == nil {
 			l.except = map[int]uint64{}
 		}
@@ -138,14 +138,14 @@ func (l *charsetList) readDefault(v *wire.Cursor) {
 
 func (l *charsetList) readEach(v *wire.Cursor) {
 	*l = charsetList{present: true, each: []uint64{}}
-	for v.Left() > 0 && !v.Bad {
+	for v.Left() > 0 {
 		l.each = append(l.each, v.Lenenc())
 	}
 }
 
 func readLabels(v *wire.Cursor) [][]string {
 	lists := [][]string{}
-	for v.Left() > 0 && !v.Bad {
+	for v.Left() > 0 {
 		n := v.Length() // each takes a byte or more
 		labels := make([]string, 0, n)
 		for range n {

@@ -17,8 +17,14 @@ type Cursor struct {
 	Bad bool
 }
 
-// Left is how many bytes are still to come.
-func (c *Cursor) Left() int { return len(c.B) - c.At }
+// Left is how many bytes are still to come: none once Bad, so that a loop over what
+// is left ends.
+func (c *Cursor) Left() int {
+	if c.Bad {
+		return 0
+	}
+	return len(c.B) - c.At
+}
 
 // Take returns the next n bytes, a view of B.
 func (c *Cursor) Take(n int) []byte {
