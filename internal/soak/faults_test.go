@@ -76,6 +76,7 @@ func (f *faults) killRowcast(ctx context.Context, rng *rand.Rand) {
 
 func (f *faults) termRowcast(ctx context.Context, rng *rand.Rand) {
 	i := f.instances[rng.IntN(len(f.instances))]
+	i.begun(ctx) // what has not begun can't end in order
 	f.count("SIGTERM of rowcast")
 	i.term()
 	f.restart(ctx, i, rng)

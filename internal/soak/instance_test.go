@@ -169,6 +169,16 @@ func (i *instance) watch(ctx context.Context) {
 	}
 }
 
+// begun waits until the program listens.
+func (i *instance) begun(ctx context.Context) {
+	within(ctx, 30*time.Second, func() string {
+		if _, _, err := httpGet(ctx, i.url()+"/healthz"); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
 // ready waits until the binlog is read.
 func (i *instance) ready(ctx context.Context, patience time.Duration) string {
 	return within(ctx, patience, func() string {

@@ -48,16 +48,7 @@ func (t *table) full() string { return t.db + "." + t.base }
 
 // spelled is the name in a statement; where the server folds names, in any case.
 func (t *table) spelled(rng *rand.Rand) string {
-	base := t.base
-	if t.folds {
-		letters := []rune(base)
-		for i := range letters {
-			if rng.IntN(2) == 0 {
-				letters[i] = []rune(strings.ToUpper(string(letters[i])))[0]
-			}
-		}
-		base = string(letters)
-	}
+	base := t.anyCase(rng)
 	if !t.plain() || rng.IntN(3) == 0 {
 		base = quoted(base)
 	}
@@ -65,6 +56,17 @@ func (t *table) spelled(rng *rand.Rand) string {
 		return base // connections are in that database
 	}
 	return t.db + "." + base
+}
+
+// anyCase is the table's own name, in any case where the server takes it so.
+func (t *table) anyCase(rng *rand.Rand) string {
+	letters := []byte(t.base)
+	for i, c := range letters {
+		if t.folds && c >= 'a' && c <= 'z' && rng.IntN(2) == 0 {
+			letters[i] -= 'a' - 'A'
+		}
+	}
+	return string(letters)
 }
 
 // plain: the name needs no quotes.

@@ -23,7 +23,7 @@ import (
 func TestExactUnderStatements(t *testing.T) {
 	underFire(t, func(f *fire) {
 		rng := f.plan.rng("statements", 0)
-		args := serverArgs(f.plan.rng("server", 1), f.flavor)
+		args := append(serverArgs(f.plan.rng("server", 1), f.flavor), "--binlog-row-metadata="+metadata(f.flavor, false))
 		folds := rng.IntN(2) == 0 == (f.flavor == throwaway.MariaDB) // one of the two servers
 		if folds {
 			args = append(args, "--lower-case-table-names=1")
@@ -36,7 +36,13 @@ func TestExactUnderStatements(t *testing.T) {
 		f.storm(func(ctx context.Context, wg *sync.WaitGroup, p *planner) {
 			f.faults.startMild(ctx, wg, p)
 			c := &changer{f: f, rng: p.rng("changer", 0), defs: f.definitions()}
-			wg.Go(func() { c.run(ctx) })
+			wg.Go(func() {
+				c.each(ctx)
+				wg.Go(func() {
+					f.faults.run(ctx, p.rng("metadata", 0), either(time.Second, 3*time.Second), either(4*time.Second, 10*time.Second), f.faults.metadata)
+				})
+				c.run(ctx)
+			})
 			if f.flavor == throwaway.MariaDB {
 				wg.Go(func() { f.sequences(ctx, p.rng("sequences", 0)) })
 			}
@@ -55,7 +61,6 @@ func (f *faults) startMild(ctx context.Context, wg *sync.WaitGroup, p *planner) 
 	each("reload", 500, 3000, f.reload)
 	each("database", 8000, 15000, f.restartDatabase)
 	each("binlog", 300, 2000, f.flush, f.killDumps)
-	each("metadata", 1500, 4000, f.metadata)
 	each("cuts", 500, 2500, f.cutDatabase, f.cutClients)
 }
 
@@ -126,31 +131,57 @@ type changer struct {
 	defs *definitions
 }
 
-func (c *changer) run(ctx context.Context) {
-	defer func() {
-		if c.c != nil {
-			c.c.Close()
+// each kind of statement comes once, however short the test, on the table whose name
+// is the most awkward, and without full metadata.
+func (c *changer) each(ctx context.Context) {
+	for _, kind := range []int{truncate, byStatement, exchange, swapTables, truncate, byStatement, addColumn, renameColumn, dropColumn, makeIndex, dropIndex} {
+		extra := "e1"
+		if kind == dropColumn {
+			extra = "e2"
 		}
-	}()
-	for pause(ctx, between(c.rng, 30*time.Millisecond, either(300*time.Millisecond, 2*time.Second))) {
-		if c.c == nil {
-			conn, err := c.f.s.Conn()
-			if err != nil {
-				continue
-			}
-			c.c = conn
-			if err := c.setUp(); err != nil {
-				c.lose()
-				continue
-			}
+		for ctx.Err() == nil && !c.done(ctx, func() error { return c.change(kind, 0, c.f.tables[0].anyCase(c.rng), extra) }) {
 		}
-		if err := c.change(); err != nil {
-			var said *mysql.MyError
-			if !errors.As(err, &said) {
-				c.lose()
+		// Rows of it come, and are read, before it changes again.
+		begun, written := time.Now(), c.f.load.written.Load()
+		for c.f.load.written.Load() < written+100 || time.Since(begun) < 700*time.Millisecond {
+			if !pause(ctx, 20*time.Millisecond) {
+				return
 			}
 		}
 	}
+}
+
+// run changes tables at random.
+func (c *changer) run(ctx context.Context) {
+	defer func() {
+		if c.c != nil {
+			c.lose()
+		}
+	}()
+	for pause(ctx, between(c.rng, 30*time.Millisecond, either(300*time.Millisecond, 2*time.Second))) {
+		c.done(ctx, c.any)
+	}
+}
+
+// done has a statement run; false: it failed, or there is no connection.
+func (c *changer) done(ctx context.Context, change func() error) bool {
+	if c.c == nil {
+		conn, err := c.f.s.Conn()
+		if err != nil {
+			pause(ctx, 50*time.Millisecond)
+			return false
+		}
+		c.c = conn
+		if err := c.setUp(); err != nil {
+			c.lose()
+			return false
+		}
+	}
+	err := change()
+	if said := new(mysql.MyError); err != nil && !errors.As(err, &said) {
+		c.lose()
+	}
+	return err == nil
 }
 
 func (c *changer) lose() {
@@ -179,46 +210,64 @@ func (c *changer) setUp() error {
 		if err != nil {
 			return err
 		}
-		c.defs.hashed[i] = r[0][0] != "0"
+		c.defs.indexed[i] = r[0][0] != "0"
+		c.defs.hashed[i] = c.defs.indexed[i] && c.f.flavor == throwaway.MariaDB
 	}
 	return nil
 }
 
-// change one table, by a statement of a random kind.
-func (c *changer) change() error {
-	var list []int // tables that may be changed
-	for i, t := range c.f.tables {
-		if !t.copyOnly {
-			list = append(list, i)
+// Kinds of statements.
+const (
+	truncate = iota
+	swapTables
+	exchange
+	addColumn
+	dropColumn
+	renameColumn
+	makeIndex
+	dropIndex
+	byStatement
+	kinds
+)
+
+// any statement on any table.
+func (c *changer) any() error {
+	i := c.table()
+	if c.rng.IntN(2) == 0 {
+		i = c.rng.IntN(2) // the names that are in every plan
+	}
+	return c.change(c.rng.IntN(kinds), i, c.f.tables[i].spelled(c.rng), []string{"e1", "e2", "e3"}[c.rng.IntN(3)])
+}
+
+// table is one that may be changed.
+func (c *changer) table() int {
+	for {
+		if i := c.rng.IntN(len(c.f.tables)); !c.f.tables[i].copyOnly {
+			return i
 		}
 	}
-	i := list[c.rng.IntN(len(list))]
-	if c.rng.IntN(2) == 0 {
-		i = list[c.rng.IntN(2)] // the names that are in every plan
-	}
-	t := c.f.tables[i]
-	name := t.spelled(c.rng)
+}
+
+// change one table, which is spelled like that. What can't be done to it is not.
+func (c *changer) change(kind, i int, name, extra string) error {
 	has := func(col string) bool { return slices.Contains(c.defs.cols[i], col) }
-	extra := []string{"e1", "e2", "e3"}[c.rng.IntN(3)]
 	alter := func(text string, apply func(cols []string) []string) error {
 		return c.do(text, effect{alters: []int{i}, silent: true, apply: func(d *definitions) { d.cols[i] = apply(slices.Clone(d.cols[i])) }})
 	}
-	switch c.rng.IntN(9) {
-	case 0:
+	switch kind {
+	case truncate:
 		return c.do("TRUNCATE TABLE "+name, effect{loses: []int{i}})
-	case 1:
-		return c.swap(i, list[c.rng.IntN(len(list))])
-	case 2:
+	case swapTables:
+		return c.swap(i, name, c.table())
+	case exchange:
 		return alter(fmt.Sprintf("ALTER TABLE %s RENAME COLUMN v TO w, RENAME COLUMN w TO v", name), func(cols []string) []string {
 			v, w := slices.Index(cols, "v"), slices.Index(cols, "w")
 			cols[v], cols[w] = "w", "v"
 			return cols
 		})
-	case 3, 4:
+	case addColumn:
 		if has(extra) {
-			return alter(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", name, extra), func(cols []string) []string {
-				return slices.DeleteFunc(cols, func(col string) bool { return col == extra })
-			})
+			return nil
 		}
 		where, after := " FIRST", 0
 		if n := c.rng.IntN(len(c.defs.cols[i]) + 1); n > 0 {
@@ -227,7 +276,14 @@ func (c *changer) change() error {
 		return alter(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s%s", name, extra, columnTypes[extra], where), func(cols []string) []string {
 			return slices.Insert(cols, after, extra)
 		})
-	case 5:
+	case dropColumn:
+		if !has(extra) {
+			return nil
+		}
+		return alter(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", name, extra), func(cols []string) []string {
+			return slices.DeleteFunc(cols, func(col string) bool { return col == extra })
+		})
+	case renameColumn:
 		other := map[string]string{"e1": "e2", "e2": "e1"}[extra]
 		if other == "" || !has(extra) || has(other) {
 			return nil
@@ -236,36 +292,34 @@ func (c *changer) change() error {
 			cols[slices.Index(cols, extra)] = other
 			return cols
 		})
-	case 6, 7:
-		return c.index(i, name)
+	case makeIndex, dropIndex:
+		return c.index(i, name, kind == makeIndex)
 	}
 	return c.statement(i, name)
 }
 
 // index makes or drops a unique index over a whole text, for which MariaDB keeps
 // a column that nobody sees.
-func (c *changer) index(i int, name string) error {
+func (c *changer) index(i int, name string, whole bool) error {
 	mariadb := c.f.flavor == throwaway.MariaDB
-	turn := func(yes bool) effect {
-		return effect{alters: []int{i}, apply: func(d *definitions) { d.hashed[i] = yes && mariadb }}
+	text := "DROP INDEX whole ON " + name
+	if whole && mariadb {
+		text = "CREATE UNIQUE INDEX whole ON " + name + " (k)"
+	} else if whole {
+		text = "CREATE UNIQUE INDEX whole ON " + name + " (k(90))"
 	}
-	if c.rng.IntN(2) == 0 {
-		if err := c.do("DROP INDEX whole ON "+name, turn(false)); err == nil {
-			return nil
-		}
+	if whole == c.defs.indexed[i] {
+		return nil
 	}
-	if mariadb {
-		return c.do("CREATE UNIQUE INDEX whole ON "+name+" (k)", turn(true))
-	}
-	return c.do("CREATE UNIQUE INDEX whole ON "+name+" (k(90))", turn(false))
+	return c.do(text, effect{alters: []int{i}, apply: func(d *definitions) { d.indexed[i], d.hashed[i] = whole, whole && mariadb }})
 }
 
 // swap exchanges two tables, as online schema changes do.
-func (c *changer) swap(i, j int) error {
-	if i == j {
-		return nil
+func (c *changer) swap(i int, a string, j int) error {
+	for i == j {
+		j = c.table()
 	}
-	a, b := c.f.tables[i].spelled(c.rng), c.f.tables[j].spelled(c.rng)
+	b := c.f.tables[j].spelled(c.rng)
 	return c.do(fmt.Sprintf("RENAME TABLE %s TO swapping, %s TO %s, swapping TO %s", a, b, a, b),
 		effect{loses: []int{i, j}, alters: []int{i, j}, apply: func(d *definitions) { d.swap(i, j) }})
 }

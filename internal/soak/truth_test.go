@@ -104,12 +104,13 @@ func (s *statements) of(text string, second time.Time) (e effect, sent time.Time
 
 // definitions are what tables are at one place in the binlog.
 type definitions struct {
-	cols   [][]string
-	hashed []bool // MariaDB adds a column for a unique index over a whole text
+	cols    [][]string
+	indexed []bool // it has the unique index over a whole text,
+	hashed  []bool // for which MariaDB adds a column
 }
 
 func (s *schema) definitions() *definitions {
-	d := &definitions{hashed: make([]bool, len(s.tables))}
+	d := &definitions{indexed: make([]bool, len(s.tables)), hashed: make([]bool, len(s.tables))}
 	for _, t := range s.tables {
 		d.cols = append(d.cols, t.cols)
 	}
@@ -119,6 +120,7 @@ func (s *schema) definitions() *definitions {
 // swap is what a RENAME of two tables does.
 func (d *definitions) swap(i, j int) {
 	d.cols[i], d.cols[j] = d.cols[j], d.cols[i]
+	d.indexed[i], d.indexed[j] = d.indexed[j], d.indexed[i]
 	d.hashed[i], d.hashed[j] = d.hashed[j], d.hashed[i]
 }
 
