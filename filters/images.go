@@ -25,6 +25,11 @@ func (s *Set) ImageWarning(i int, t *cdc.Table, image string) string {
 	for _, c := range p.text {
 		needs = append(needs, c.index)
 	}
+	for _, part := range p.event[cdc.Update] {
+		if part.index >= 0 {
+			needs = append(needs, part.index)
+		}
+	}
 	var lacking []string
 	for _, n := range needs {
 		// NOBLOB leaves out what an update did not change of these; MINIMAL and
@@ -36,7 +41,7 @@ func (s *Set) ImageWarning(i int, t *cdc.Table, image string) string {
 	if len(lacking) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("with binlog_row_image = %s a change of %s.%s may lack %s, which where or text needs: each one that does is a schema reset instead; SET GLOBAL binlog_row_image = FULL, and reconnect the application",
+	return fmt.Sprintf("with binlog_row_image = %s a change of %s.%s may lack %s, which where, text or event needs: each one that does is a schema reset instead; SET GLOBAL binlog_row_image = FULL, and reconnect the application",
 		image, t.Schema, t.Name, strings.Join(lacking, ", "))
 }
 

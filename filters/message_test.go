@@ -29,7 +29,7 @@ func TestMessages(t *testing.T) {
 		{"text missing", Table{Data: "text"}, `line 10: text: it is missing, and data = "text" needs it: a Go template such as "a record at {{.timestamp}}"`},
 		{"text unused", Table{Text: "x"}, `line 10: text: it is used with data = "text" only, but data is "change"`},
 		{"template", Table{Data: "text", Text: "a\n{{.b"}, `line 10: text: not a valid template: line 2: unclosed action`},
-		{"event field", Table{Event: "{opp}"}, `line 10: event: {opp} is not known; did you mean "op"?; allowed are {op} {schema} {table} {stream}`},
+		{"event field", Table{Event: "{opp}"}, `line 10: event: {opp} is not known; did you mean "op"?; allowed are {op} {schema} {table} {stream} {row.COLUMN}`},
 		{"event break", Table{Event: "a\nb"}, `line 10: event: "a\nb" holds a line break or NUL, which can't be part of an event name`},
 		{"event reset", Table{Event: "reset"}, `line 10: event: "reset" is reserved; choose another name`},
 		{"event brace", Table{Event: "a{op"}, `line 10: event: "a{op" has a { without its }`},

@@ -18,6 +18,7 @@ type scratch struct {
 	key    []byte    // the key before
 	bound  [2][]byte // what bindings are looked up by, of both images
 	value  []byte
+	name   []byte // of the event
 	eval   where.Evaluator
 
 	// Of the previous change: the next is mostly of the same table and commit.
@@ -36,7 +37,7 @@ func newScratch(s *Set, maskKey string) *scratch {
 }
 
 func (s *Set) release(sc *scratch) {
-	for _, b := range [][]byte{sc.out, sc.value, sc.key, sc.bound[before], sc.bound[after], sc.masker.text} {
+	for _, b := range [][]byte{sc.out, sc.value, sc.key, sc.bound[before], sc.bound[after], sc.masker.text, sc.name} {
 		if cap(b) > maxScratch {
 			return
 		}

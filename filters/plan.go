@@ -52,11 +52,14 @@ type plan struct {
 	err   error // the rule does not fit the table: nothing of it can be rendered
 
 	head  [cdc.Delete + 1][]byte // the payload up to the table's name
-	event [cdc.Delete + 1]string
+	event [cdc.Delete + 1][]eventPart
 	cols  []column
-	key   []column         // nil: none, or a part of it may not be sent
-	text  []column         // that the template needs
-	pred  *where.Predicate // nil without a where
+	key   []column // nil: none, or a part of it may not be sent
+	text  []column // that the template needs
+
+	eventText  [cdc.Delete + 1]string // the name of all rows' events, unless eventOfRow
+	eventOfRow bool                   // it depends on the row
+	pred       *where.Predicate       // nil without a where
 }
 
 // plansOf binds a table, once, to the rules that publish it.
@@ -160,10 +163,15 @@ func (p *plan) bind() *problems {
 	probs := &problems{line: r.line}
 	for op := cdc.Insert; op <= cdc.Delete; op++ {
 		p.head[op] = appendHead(nil, op, t)
-		p.event[op] = r.eventName(op, t)
 	}
 	p.bindColumns(probs)
 	p.bindKey()
+	for op := cdc.Insert; op <= cdc.Delete; op++ {
+		if err := p.bindEvent(op); err != nil {
+			probs.add("event", "%s", err)
+			break
+		}
+	}
 	if r.form == formText && r.text != nil {
 		var err error
 		if p.text, err = r.text.bind(p); err != nil {

@@ -121,7 +121,11 @@ func (sc *scratch) send(p *plan, c *cdc.Change, op cdc.Op, key []byte, tag any, 
 	if err != nil {
 		return err
 	}
-	emit(p.rule.index, op, p.event[op], data, key, tag, nil)
+	event, err := sc.eventName(p, c, op)
+	if err != nil {
+		return err
+	}
+	emit(p.rule.index, op, event, data, key, tag, nil)
 	return nil
 }
 

@@ -54,6 +54,12 @@ func TestRender(t *testing.T) {
 		update update.picks.s| {"op":"update","table":"render.picks","key":{"id":2},"old_key":{"id":1},"row":{"team":"Flames","id":2},"before":{"team":"Flames","id":1},"ts":0}
 		delete delete.picks.s| {"op":"delete","table":"render.picks","key":{"id":2},"before":{"team":"Flames","id":2},"ts":0}
 		`},
+			"event of a column": {Table{On: []string{"insert", "update", "delete"}, Columns: []string{"id", "team"}, Event: "{row.TEAM}-{op}", Data: "row"}, `
+		insert Oilers-insert| {"id":1,"team":"Oilers"}
+		update Flames-update| {"id":1,"team":"Flames"}
+		update Flames-update| {"id":2,"team":"Flames"}
+		delete Flames-delete| {"id":2,"team":"Flames"}
+		`},
 			"delete": {Table{On: []string{"delete"}, Columns: []string{"id", "team"}}, `
 		delete | {"op":"delete","table":"render.picks","key":{"id":2},"ts":0}
 		`},

@@ -126,49 +126,6 @@ func (r *rule) compileColumns(t *Table, o *Options, p *problems) {
 	}
 }
 
-var eventFields = []string{"op", "schema", "table", "stream"}
-
-// reservedEvents would be taken for something else: the notice of a loss, and
-// what EventSource itself fires.
-var reservedEvents = []string{"reset", "error", "open"}
-
-func (r *rule) compileEvent(t *Table, p *problems) {
-	r.event = t.Event
-	if strings.ContainsAny(t.Event, "\r\n\x00") {
-		p.add("event", "%q holds a line break or NUL, which can't be part of an event name", t.Event)
-	}
-	if slices.Contains(reservedEvents, t.Event) {
-		p.add("event", "%q is reserved; choose another name", t.Event)
-	}
-	for rest := t.Event; ; {
-		_, after, ok := strings.Cut(rest, "{")
-		if !ok {
-			return
-		}
-		field, after, ok := strings.Cut(after, "}")
-		if !ok {
-			p.add("event", "%q has a { without its }", t.Event)
-			return
-		}
-		if !slices.Contains(eventFields, field) {
-			p.add("event", "{%s} is not known%s; allowed are {op} {schema} {table} {stream}", field, nearest.DidYouMean(field, eventFields))
-		}
-		rest = after
-	}
-}
-
-// eventName fills the placeholders in. The names come from the database, where
-// a line break is allowed; in an event name it would inject a field.
-func (r *rule) eventName(op cdc.Op, t *cdc.Table) string {
-	s := strings.NewReplacer("{op}", op.String(), "{schema}", t.Schema, "{table}", t.Name, "{stream}", r.public).Replace(r.event)
-	return strings.Map(func(c rune) rune {
-		if c == '\r' || c == '\n' || c == 0 {
-			return '_'
-		}
-		return c
-	}, s)
-}
-
 func (r *rule) compileForm(t *Table, p *problems) {
 	data := t.Data
 	if data == "" {
@@ -216,7 +173,7 @@ func (r *rule) String() string { return fmt.Sprintf("stream %s", r.public) }
 const maxParams = 64 // of one entry
 
 // reservedParams have a meaning of their own in a request.
-var reservedParams = []string{"table", "lastEventId", "wait"}
+var reservedParams = []string{"table", "rows", "ticket", "lastEventId", "wait"}
 
 func (r *rule) compileWhere(t *Table, p *problems) {
 	r.params = compileParams(t, p)

@@ -23,10 +23,11 @@ type template struct {
 	tmpl   *texttemplate.Template
 	fields []string // columns that it names at its top level
 	whole  bool     // it may look at any column
+	err    error    // of a call that can't work for any row
 }
 
 func parseTemplate(s string) (*template, error) {
-	tmpl, err := texttemplate.New("text").Option("missingkey=error").Parse(s)
+	tmpl, err := texttemplate.New("text").Option("missingkey=error").Funcs(texttemplate.FuncMap{"time": formatTime}).Parse(s)
 	if err != nil {
 		// "template: text:1: unexpected …": the line is that of the template.
 		return nil, fmt.Errorf("not a valid template: line %s", strings.TrimPrefix(err.Error(), "template: text:"))
@@ -37,6 +38,9 @@ func parseTemplate(s string) (*template, error) {
 			// What an inner template is given as its dot is not known here.
 			t.walk(tree.Tree.Root, tree.Name() == "text")
 		}
+	}
+	if t.err != nil {
+		return nil, t.err
 	}
 	slices.Sort(t.fields)
 	t.fields = slices.Compact(t.fields)
@@ -69,6 +73,9 @@ func (t *template) walk(n parse.Node, root bool) {
 			t.walk(c, root)
 		}
 	case *parse.CommandNode:
+		if err := checkTime(n); err != nil && t.err == nil {
+			t.err = err
+		}
 		for _, c := range n.Args {
 			t.walk(c, root)
 		}

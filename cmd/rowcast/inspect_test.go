@@ -172,7 +172,7 @@ func TestCheckWarns(t *testing.T) {
 		"columns = [\"team\"]\n":                            "warn  stream picks: a part of the primary key of draft.picks is not sent",
 		"before = true\ndata = \"change\"\n":                "",
 		"where = \"team = 'Oilers'\"\n":                     "",
-		"where = \"note <> ''\"\n":                          "warn  stream picks: with binlog_row_image = NOBLOB a change of draft.picks may lack note, which where or text needs: ",
+		"where = \"note <> ''\"\n":                          "warn  stream picks: with binlog_row_image = NOBLOB a change of draft.picks may lack note, which where, text or event needs: ",
 		"data = \"text\"\ntext = \"{{.note}} {{.team}}\"\n": "may lack note, which",
 	} {
 		code, out, stderr := command(t, "check", "--config", writeConfig(t, configFor(s, "[[table]]\nname = \"draft.picks\"\nas = \"picks\"\n"+config)))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the image has no zones of its own
 )
 
 func main() { os.Exit(realMain()) }
