@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rowcast/stream/frame"
+	"rowcast/stream/internal/history"
 )
 
 // running is a Server on a real socket.
@@ -25,7 +26,12 @@ type running struct {
 
 func serve(t testing.TB, cfg Config, src *fakeSource, rend frame.Renderer) *running {
 	t.Helper()
-	s, err := NewServer(cfg, src, rend, slog.New(slog.DiscardHandler))
+	return serveLanes(t, cfg, history.LaneOptions{}, src, rend)
+}
+
+func serveLanes(t testing.TB, cfg Config, lanes history.LaneOptions, src *fakeSource, rend frame.Renderer) *running {
+	t.Helper()
+	s, err := newServer(cfg, lanes, src, rend, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/internal/history"
 )
 
 // collect reads events until the one with the id last, and returns their ids.
@@ -89,17 +90,49 @@ func TestResumeAtEveryID(t *testing.T) {
 // TestSeamsUnderFire: random clients disconnect and resume while the log moves
 // on under them; everything arrives exactly once, in order.
 func TestSeamsUnderFire(t *testing.T) {
+	seamsUnderFire(t, history.LaneOptions{}, false)
+}
+
+// TestTightSeamsUnderFire: also where lanes end early and in the middle of what their
+// readers have still to take, and while configs with other streams come into force.
+func TestTightSeamsUnderFire(t *testing.T) {
+	seamsUnderFire(t, history.LaneOptions{Gather: time.Millisecond, Linger: time.Millisecond, Bytes: 1, Turn: 10 * time.Millisecond, Near: 1, Patience: time.Millisecond}, true)
+}
+
+func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	src := newFake()
 	src.commit(row{"other", "x"})
-	s := serve(t, Config{History: minHistory, MaxReplays: 3, Retry: time.Millisecond}, src, fakeRenderer{tables: []string{"picks", "drafts?"}}).started(t)
+	configs := []fakeRenderer{{tables: []string{"picks", "drafts?"}}, {tables: []string{"drafts?", "new", "picks"}}}
+	s := serveLanes(t, Config{History: minHistory, MaxReplays: 3, Retry: time.Millisecond}, lanes, src, configs[0]).started(t)
+	if reloads {
+		stop := make(chan struct{})
+		var reloading sync.WaitGroup
+		defer reloading.Wait()
+		defer close(stop)
+		reloading.Go(func() {
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			for i := 1; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-tick.C:
+					s.Swap(configs[i%2])
+				}
+			}
+		})
+	}
 	start := at(1, 114, fakeLineage).String()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var mu sync.Mutex
 	var picks, drafts []string
 	var wg sync.WaitGroup
-	const groups = 3000
+	groups := 3000
+	if reloads {
+		groups = 1000
+	}
 	wg.Go(func() {
 		for i := range groups {
 			if i%700 == 699 {
