@@ -81,7 +81,7 @@ func TestConfigWithinTransaction(t *testing.T) {
 	}
 }
 
-// lose makes the source begin another history, of n rows after it has been told.
+// lose makes the source begin another history, of n rows.
 func (r *running) lose(t *testing.T, n int, value string) (ids []string) {
 	t.Helper()
 	src := r.src
@@ -114,7 +114,7 @@ func (r *running) alone(t *testing.T, stream string) history.Cursor {
 }
 
 // TestLossIsToldToTheSlow: a client that took nothing while exactness was lost, and
-// while more came than history holds, is told all the same.
+// while more came than history holds, is reset all the same.
 func TestLossIsToldToTheSlow(t *testing.T) {
 	s := serve(t, Config{History: minHistory}, newFake(), fakeRenderer{tables: []string{"picks"}}).started(t)
 	s.src.commit(row{"picks", "before"})

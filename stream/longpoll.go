@@ -49,7 +49,7 @@ type pollEvent struct {
 type pollAnswer struct {
 	Events []pollEvent `json:"events"`
 	LastID string      `json:"lastEventId"`
-	Retry  int64       `json:"retry,omitempty"` // milliseconds; only where the client shall stay away so long
+	Retry  int64       `json:"retry,omitempty"` // milliseconds; only where the client is to stay away so long
 }
 
 // errAnswered ends the run of a long poll that has something to say.

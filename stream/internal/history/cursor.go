@@ -210,8 +210,8 @@ func (c *Cursor) Took(v View) {
 }
 
 // Checkpoint is the id with which an idle client may come back, where it moved. It
-// asks the log itself: a head may move without a frame, and is for nobody who has
-// not taken everything before it.
+// asks the log itself: a head may move without a frame, and a client that has not
+// taken everything before it must not get it.
 func (c *Cursor) Checkpoint() (cdc.Position, bool) {
 	if c.log == nil {
 		return cdc.Position{}, false

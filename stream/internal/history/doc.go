@@ -50,6 +50,6 @@
 //	Log.wake         closed by the next append; made where somebody waits
 //	lane.news        capacity 1: one look at the seats serves all that moved
 //	lanes.freed      closed when a lane gives its slot back
-//	rechecks         capacity 1: one question serves all who asked for it
+//	rechecks         capacity 1: one question serves all that asked for it
 //	nowCache.ready   closed with the answer
 package history

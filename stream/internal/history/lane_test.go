@@ -122,7 +122,7 @@ func TestLanePassesSlowTransaction(t *testing.T) {
 	})
 }
 
-// TestKeptLane: a lane that has met the live log serves those who come later from
+// TestKeptLane: a lane that has met the live log serves later clients from
 // memory, as long as the live log has what follows.
 func TestKeptLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestKeptLane(t *testing.T) {
 		synctest.Wait()
 		for range 3 {
 			if n := visit(); n != 0 {
-				t.Errorf("%d lanes for who comes later", n)
+				t.Errorf("%d lanes for a later client", n)
 			}
 		}
 		c := &Cursor{Sub: sub}

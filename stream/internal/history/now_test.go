@@ -24,7 +24,7 @@ func TestNowIsAskedOnce(t *testing.T) {
 }
 
 // TestNowIsNoOlderThanTheID: an answer from before the id was made would take its
-// client, who comes from an instance that is faster, for one who is ahead.
+// client, which comes from a faster instance, for one that is ahead.
 func TestNowIsNoOlderThanTheID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{}
