@@ -9,8 +9,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"rowcast/stream/frame"
 	"rowcast/stream/internal/history"
@@ -22,20 +27,27 @@ type running struct {
 	url  string
 	addr string
 	src  *fakeSource // nil: a database server
+	gate *gate
 }
 
 func serve(t testing.TB, cfg Config, src *fakeSource, rend frame.Renderer) *running {
 	t.Helper()
-	return serveLanes(t, cfg, history.LaneOptions{}, src, rend)
+	return serveAt(t, nil, cfg, history.LaneOptions{}, src, rend)
 }
 
 func serveLanes(t testing.TB, cfg Config, lanes history.LaneOptions, src *fakeSource, rend frame.Renderer) *running {
+	t.Helper()
+	return serveAt(t, nil, cfg, lanes, src, rend)
+}
+
+// serveAt is serve by sockets that control has prepared.
+func serveAt(t testing.TB, control func(network, address string, c syscall.RawConn) error, cfg Config, lanes history.LaneOptions, src *fakeSource, rend frame.Renderer) *running {
 	t.Helper()
 	s, err := newServer(cfg, lanes, src, rend, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{Control: control}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +58,8 @@ func serveLanes(t testing.TB, cfg Config, lanes history.LaneOptions, src *fakeSo
 
 func runServer(t testing.TB, s *Server, l net.Listener) *running {
 	t.Helper()
+	g := &gate{Counter: s.metrics.bytes}
+	s.metrics.bytes = g
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	p.SetUnencryptedHTTP2(true)
@@ -62,11 +76,46 @@ func runServer(t testing.TB, s *Server, l net.Listener) *running {
 		}
 		hs.Close()
 		<-served
-		if n := s.clients.Load(); n != 0 {
-			eventually(t, "all clients to be released", func() bool { return s.clients.Load() == 0 })
+		if n := s.clients.count.Load(); n != 0 {
+			eventually(t, "all clients to be released", func() bool { return s.clients.count.Load() == 0 })
 		}
 	})
-	return &running{Server: s, url: "http://" + l.Addr().String(), addr: l.Addr().String()}
+	return &running{Server: s, url: "http://" + l.Addr().String(), addr: l.Addr().String(), gate: g}
+}
+
+// gate counts bytes that were written, and keeps whoever has written them from going
+// on while it is shut.
+type gate struct {
+	prometheus.Counter
+	mu   sync.Mutex
+	came atomic.Int64
+}
+
+func (g *gate) Add(n float64) {
+	g.came.Add(1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Counter.Add(n)
+}
+
+// held has the pool do nothing while f does something, and lets it find all of it at
+// once. The streams must include hold; f has the number of the frame that comes next.
+func (r *running) held(t testing.TB, f func(next uint64)) {
+	t.Helper()
+	n := r.pool.Len()
+	c := r.open(t, h1(), "/events/hold", "")
+	c.must()
+	eventually(t, "the client that holds the pool", func() bool { return r.pool.Len() == n+1 })
+	r.gate.mu.Lock()
+	open := sync.OnceFunc(r.gate.mu.Unlock)
+	t.Cleanup(open)
+	before := r.gate.came.Load()
+	r.src.commit(row{"hold", "hold"})
+	eventually(t, "the pool to stop", func() bool { return r.gate.came.Load() > before })
+	f(r.history.Live().End())
+	c.body.Close()
+	open()
+	eventually(t, "that client to leave", func() bool { return r.pool.Len() <= n })
 }
 
 // started waits until the live feed has its position.
@@ -84,7 +133,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	for !ok() {
 		select {
 		case <-deadline:
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		case <-tick.C:
 		}
 	}

@@ -164,25 +164,25 @@ func BenchmarkFanoutBare(b *testing.B) {
 
 // BenchmarkFanoutOneGroup: the same through the server.
 func BenchmarkFanoutOneGroup(b *testing.B) {
-	fanout(b, fakeRenderer{tables: []string{"drafts"}, open: true}, func(src *fakeSource) {
+	fanOut(b, fakeRenderer{tables: []string{"drafts"}, open: true}, func(src *fakeSource) {
 		src.commit(row{"drafts", benchValue})
 	})
 }
 
 // BenchmarkFanoutParameters: every client is a group of its own.
 func BenchmarkFanoutParameters(b *testing.B) {
-	fanout(b, fakeRenderer{tables: []string{"drafts?"}, same: true}, func(src *fakeSource) {
+	fanOut(b, fakeRenderer{tables: []string{"drafts?"}, same: true}, func(src *fakeSource) {
 		src.commit(row{"drafts", "x:" + benchValue})
 	})
 }
 
-func fanout(b *testing.B, r frame.Renderer, send func(*fakeSource)) {
+func fanOut(b *testing.B, r frame.Renderer, send func(*fakeSource)) {
 	src := newFake()
 	s := serve(b, Config{}, src, r).started(b)
 	clients(b, s.addr)
-	eventually(b, "all clients", func() bool { return s.writers.count() == benchClients })
+	eventually(b, "all clients", func() bool { return s.pool.Len() == benchClients })
 	pump(b, benchClients, func() { send(src) })
-	if n := s.writers.count(); n != benchClients {
+	if n := s.pool.Len(); n != benchClients {
 		b.Logf("%d clients fell behind", benchClients-n)
 	}
 }
@@ -192,7 +192,7 @@ func BenchmarkIdleClients(b *testing.B) {
 	s := serve(b, Config{}, newFake(), fakeRenderer{tables: []string{"drafts"}, open: true}).started(b)
 	before := resident()
 	clients(b, s.addr)
-	eventually(b, "all clients", func() bool { return s.writers.count() == benchClients })
+	eventually(b, "all clients", func() bool { return s.pool.Len() == benchClients })
 	b.ReportMetric(float64(resident()-before)/benchClients, "B/client")
 }
 

@@ -43,7 +43,7 @@ func (s *Server) readyz(c echo.Context) error {
 	_, head := s.history.Live().Current()
 	r := readiness{Ready: true, Position: history.ID(head)}
 	switch {
-	case s.draining.Load():
+	case s.clients.closing.Load():
 		r = readiness{Detail: "shutting down", Position: r.Position}
 	case !st.Connected:
 		r.Ready, r.Detail = false, "the database's binlog is not connected"
@@ -69,5 +69,5 @@ func (s *Server) readyz(c echo.Context) error {
 // streams lists what can be subscribed to.
 func (s *Server) streams(c echo.Context) error {
 	catalog, _ := s.history.Live().Current()
-	return s.json(c, http.StatusOK, map[string]any{"streams": catalog.Streams()}) // anew: columns are known once the tables were looked at
+	return s.json(c, http.StatusOK, map[string]any{"streams": catalog.Streams()}) // not the catalog's own list: columns are known once the tables were looked at
 }

@@ -329,17 +329,17 @@ func TestDrainCutsStalled(t *testing.T) {
 	src := newFake()
 	s := serve(t, Config{}, src, bothTables).started(t)
 	conn := s.dial(t, "GET /events/picks HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	eventually(t, "the client", func() bool { return s.writers.count() == 1 })
+	eventually(t, "the client", func() bool { return s.pool.Len() == 1 })
 	for range 400 {
 		src.commit(row{"picks", strings.Repeat("x", 50_000)})
 	}
-	eventually(t, "the client to stall", func() bool { return s.writers.count() == 0 })
+	eventually(t, "the client to stall", func() bool { return s.pool.Len() == 0 })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Drain(ctx); err == nil || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Drain: %v", err)
 	}
-	eventually(t, "the client to be cut", func() bool { return s.clients.Load() == 0 })
+	eventually(t, "the client to be cut", func() bool { return s.clients.count.Load() == 0 })
 	conn.Close()
 }
 
@@ -391,7 +391,7 @@ func TestSmuggling(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the clients to be let go", func() bool { return s.clients.Load() == 0 })
+	eventually(t, "the clients to be let go", func() bool { return s.clients.count.Load() == 0 })
 }
 
 // sent is how many bytes of event streams were written.
@@ -436,7 +436,7 @@ func TestFarewellToWhoSends(t *testing.T) {
 					t.Fatal(err)
 				}
 			} else {
-				eventually(t, "the response to have ended", func() bool { return s.writers.count() == 0 })
+				eventually(t, "the response to have ended", func() bool { return s.pool.Len() == 0 })
 			}
 			text, err := io.ReadAll(resp.Body)
 			if err != nil || !strings.Contains(string(text), last) || !regexp.MustCompile(`\nretry: \d+\n\n$`).Match(text) {
@@ -462,7 +462,7 @@ func TestLeftClientsAreNoticed(t *testing.T) {
 		}
 		conn.Close()
 	}
-	eventually(t, "the clients to be let go", func() bool { return s.clients.Load() == 0 && s.writers.count() == 0 })
+	eventually(t, "the clients to be let go", func() bool { return s.clients.count.Load() == 0 && s.pool.Len() == 0 })
 }
 
 // TestStalledReaderHarmsNobody: one client stops reading, the others get
@@ -597,7 +597,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	c.must()
 	src.commit(row{"picks", "a"})
 	c.event()
-	eventually(t, "a writer to have the client", func() bool { return s.writers.count() == 1 })
+	eventually(t, "a writer to have the client", func() bool { return s.pool.Len() == 1 })
 	s.SetConfigError(errors.New("config.toml:3: no such key"))
 	if resp, body := s.get(t, "/readyz"); resp.StatusCode != 200 || !strings.Contains(body, "config.toml:3") {
 		t.Errorf("readyz: %s %s", resp.Status, body)

@@ -116,19 +116,13 @@ func (r *running) alone(t *testing.T, stream string) history.Cursor {
 // TestLossIsToldToTheSlow: a client that took nothing while exactness was lost, and
 // while more came than history holds, is reset all the same.
 func TestLossIsToldToTheSlow(t *testing.T) {
-	s := serve(t, Config{History: minHistory}, newFake(), fakeRenderer{tables: []string{"picks"}}).started(t)
+	s := serve(t, Config{History: minHistory}, newFake(), fakeRenderer{tables: []string{"picks", "hold"}}).started(t)
 	s.src.commit(row{"picks", "before"})
 	c := s.open(t, h1(), "/events/picks", "")
 	c.must()
-	eventually(t, "a writer to have it", func() bool { return s.writers.count() == 1 })
+	eventually(t, "the pool to have it", func() bool { return s.pool.Len() == 1 })
 	alone := s.alone(t, "picks")
-	for _, w := range s.writers.list {
-		w.mu.Lock()
-	}
-	s.lose(t, 200, strings.Repeat("x", 1000))
-	for _, w := range s.writers.list {
-		w.mu.Unlock()
-	}
+	s.held(t, func(uint64) { s.lose(t, 200, strings.Repeat("x", 1000)) })
 	if buf, _, err := alone.Next(make([]byte, 0, 512), 1<<20, history.ToEnd); err == nil || len(buf) > 0 {
 		t.Errorf("a cursor of the old history took %.60q of the new one: %v", buf, err)
 	}
@@ -145,21 +139,17 @@ func TestLossIsToldToTheSlow(t *testing.T) {
 // TestLossTakesConfigAlong: the notice of a new config may be dropped with the old
 // history, before a client has come to it.
 func TestLossTakesConfigAlong(t *testing.T) {
-	s := serve(t, Config{}, newFake(), fakeRenderer{tables: []string{"teams", "picks"}}).started(t)
+	s := serve(t, Config{}, newFake(), fakeRenderer{tables: []string{"teams", "picks", "hold"}}).started(t)
 	s.src.commit(row{"picks", "before"})
 	c := s.open(t, h1(), "/events/picks", "")
 	c.must()
-	eventually(t, "a writer to have it", func() bool { return s.writers.count() == 1 })
+	eventually(t, "the pool to have it", func() bool { return s.pool.Len() == 1 })
 	alone := s.alone(t, "picks")
-	for _, w := range s.writers.list {
-		w.mu.Lock()
-	}
-	s.Swap(fakeRenderer{tables: []string{"picks", "teams"}})
-	s.lose(t, 1, "after")
-	s.src.commit(row{"teams", "another stream's"})
-	for _, w := range s.writers.list {
-		w.mu.Unlock()
-	}
+	s.held(t, func(uint64) {
+		s.Swap(fakeRenderer{tables: []string{"picks", "teams", "hold"}})
+		s.lose(t, 1, "after")
+		s.src.commit(row{"teams", "another stream's"})
+	})
 	if b := c.event(); b.event != "reset" {
 		t.Errorf("got %+v, want a reset", b)
 	}

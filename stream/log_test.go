@@ -1,20 +1,10 @@
 package stream
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 )
-
-func TestChunked(t *testing.T) {
-	for _, n := range []int{1, 15, 16, 255, 4096, 1 << 20} {
-		b := append(make([]byte, room), strings.Repeat("x", n)...)
-		if got, want := string(chunked(b)), fmt.Sprintf("%x\r\n%s\r\n", n, strings.Repeat("x", n)); got != want {
-			t.Errorf("%d bytes: %.20q", n, got)
-		}
-	}
-}
 
 // TestHugeTransaction: bounded memory, and nobody misses anything.
 func TestHugeTransaction(t *testing.T) {

@@ -89,25 +89,17 @@ func (s *subscriber) answered(atEnd bool) bool {
 	return !s.Replaying() && s.poll.events || !time.Now().Before(s.due())
 }
 
-func (p *pollWire) send(b []byte) error {
-	p.buf = append(p.buf, b[room:]...)
-	p.events = p.events || bytes.HasPrefix(b[room:], []byte("data: ")) || bytes.Contains(b[room:], []byte("\ndata: "))
+func (p *pollWire) Send(b []byte) error {
+	p.buf = append(p.buf, b...)
+	p.events = p.events || bytes.HasPrefix(b, []byte("data: ")) || bytes.Contains(b, []byte("\ndata: "))
 	if p.events && len(p.buf) >= pollBytes {
 		return errAnswered
 	}
 	return nil
 }
 
-func (p *pollWire) block(b []byte) error {
-	p.buf, p.events = append(p.buf, b...), true
-	if len(p.buf) >= pollBytes {
-		return errAnswered
-	}
-	return nil
-}
-
-func (p *pollWire) end(b []byte) error {
-	p.buf = append(p.buf, b[room:]...)
+func (p *pollWire) End(b []byte) error {
+	p.buf = append(p.buf, b...)
 	return nil
 }
 
@@ -119,11 +111,11 @@ func (s *Server) longPoll(c echo.Context, req request) error {
 		pollHeaders(c)
 		return c.NoContent(http.StatusOK)
 	}
-	if err := s.admit(); err != nil {
-		answer.Retry = s.laterMillis()
+	if err := s.clients.admit(); err != nil {
+		answer.Retry = s.retryMillis()
 		return s.sendPoll(c, answer)
 	}
-	defer s.release()
+	defer s.clients.leave()
 	ctx, cancel := context.WithTimeout(c.Request().Context(), max(req.wait, pollBegins))
 	defer cancel()
 	wire := &pollWire{begun: time.Now(), wait: req.wait}
@@ -139,11 +131,11 @@ func (s *Server) longPoll(c echo.Context, req request) error {
 		if p, ok := sub.Checkpoint(); ok {
 			answer.LastID = p.String()
 		} else if wire.replayed {
-			answer.Retry = s.laterMillis()
+			answer.Retry = s.retryMillis()
 		}
 	}
 	if _, ok := errors.AsType[later](err); ok {
-		answer.Retry = s.laterMillis()
+		answer.Retry = s.retryMillis()
 	}
 	return s.sendPoll(c, answer)
 }

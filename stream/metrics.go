@@ -60,6 +60,9 @@ func (m *metrics) published(c *frame.Catalog, f *frame.Frame) {
 	counter.Inc()
 }
 
+// wrote counts bytes of event streams.
+func (m *metrics) wrote(bytes int) { m.bytes.Add(float64(bytes)) }
+
 // resumed counts a client that begins.
 func (m *metrics) resumed(from, reason string) { m.resumes.WithLabelValues(from, reason).Inc() }
 
@@ -77,7 +80,7 @@ var (
 	descOffset     = gauge("position_bytes", "Offset of the live feed in its binlog file.")
 	descLag        = gauge("lag_seconds", "How old the newest event was when it was read.")
 	descLagBytes   = gauge("lag_bytes", "Bytes of binlog to read until what the server held when it was connected is read.")
-	descReconnects = gauge("reconnects_total", "Connections to the binlog that had to be made anew.")
+	descReconnects = gauge("reconnects_total", "Connections to the binlog that had to be made again.")
 	descRead       = gauge("read_bytes_total", "Bytes of binlog read, live and replays.")
 	descDumps      = gauge("dumps", "Open binlog connections.")
 	descClients    = gauge("clients", "Connected clients, by how they are served.", "way")
@@ -109,7 +112,7 @@ func (st *state) Collect(ch chan<- prometheus.Metric) {
 	send(descReconnects, prometheus.CounterValue, float64(status.Reconnects))
 	send(descRead, prometheus.CounterValue, float64(status.BytesRead))
 	send(descDumps, prometheus.GaugeValue, float64(status.Dumps))
-	all, written := s.clients.Load(), int64(s.writers.count())
+	all, written := s.clients.count.Load(), int64(s.pool.Len())
 	send(descClients, prometheus.GaugeValue, float64(written), "writer")
 	send(descClients, prometheus.GaugeValue, float64(max(0, all-written)), "goroutine")
 	send(descLanes, prometheus.GaugeValue, float64(s.history.Lanes()))

@@ -6,10 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"rowcast/stream/frame"
+	"rowcast/stream/internal/fanout"
 	"rowcast/stream/internal/history"
 )
 
@@ -19,23 +18,15 @@ type Server struct {
 	source  Source
 	logger  *slog.Logger
 	history *history.Store
-	writers *writers
+	pool    *fanout.Pool
 	metrics *metrics
-
-	appointments appointments
+	clients *attendance
 
 	handler http.Handler
 	admin   http.Handler
 
-	clients  atomic.Int64  // connections that are counted against max_clients
-	draining atomic.Bool   // set before drain is closed
-	drain    chan struct{} // closed by Drain
-	drained  sync.Once
-
 	mu        sync.Mutex
-	configErr error
-	idle      chan struct{} // closed when clients falls to 0 while draining
-	fullSaid  time.Time     // see warnFull
+	configErr error // why the newest config file is not in force
 }
 
 // NewServer makes a server; nothing runs before Run, nothing is connected.
@@ -51,13 +42,15 @@ func newServer(cfg Config, lanes history.LaneOptions, src Source, r frame.Render
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: cfg, source: src, logger: logger, drain: make(chan struct{}), idle: make(chan struct{})}
+	s := &Server{config: cfg, source: src, logger: logger, clients: newAttendance(cfg.MaxClients, logger)}
 	s.metrics = newMetrics(s)
 	s.history = history.New(src, frame.NewCatalog(r, logger), history.Options{
 		History: cfg.History, MaxReplays: cfg.MaxReplays, Lanes: lanes, Logger: logger,
 		Published: s.metrics.published, Resumed: s.metrics.resumed,
 	})
-	s.writers = newWriters(s)
+	s.pool = fanout.New(s.history.Live(), fanout.Options{
+		Heartbeat: cfg.Heartbeat, Ping: s.appendPing, Slow: s.catchUp, Closed: s.clients.leave, Sent: s.metrics.wrote,
+	})
 	s.handler = s.routes()
 	s.admin = s.adminRoutes()
 	return s, nil
@@ -67,15 +60,15 @@ func newServer(cfg Config, lanes history.LaneOptions, src Source, r frame.Render
 // refuses for good (wrong password, no binlog), then returns its error. It ends
 // every client and goroutine of the server before it returns.
 func (s *Server) Run(ctx context.Context) error {
-	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	var wg sync.WaitGroup
-	wg.Go(func() { s.writers.run(working) })
-	err := s.history.Run(ctx)
-	gone, stop := context.WithTimeout(context.Background(), 0)
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	_ = s.Drain(gone) // with no time left it only cuts connections
-	cancel()          // not before: nobody begins anything for a client any more
+	var wg sync.WaitGroup
+	wg.Go(func() { s.pool.Run(serving) })
+	err := s.history.Run(ctx)
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	_ = s.Drain(over) // with no time left it only cuts connections
+	stop()
 	wg.Wait()
 	return err
 }
@@ -113,69 +106,16 @@ func (s *Server) configError() error {
 // New requests get the same at once. It returns when no client is left, or cuts
 // those that are when ctx ends, and says how many.
 func (s *Server) Drain(ctx context.Context) error {
-	s.drained.Do(func() {
-		s.draining.Store(true)
-		close(s.drain)
-		s.writers.drain()
-		if s.clients.Load() == 0 {
-			s.signalIdle()
-		}
-	})
-	defer s.writers.watch.close()
+	s.clients.close(func() { s.pool.Drain(s.appendRetry) })
+	defer s.pool.Close()
 	select {
-	case <-s.idle:
+	case <-s.clients.empty:
 		return nil
 	case <-ctx.Done():
 	}
-	n := s.clients.Load()
-	s.writers.cut()
+	n := s.clients.count.Load()
 	if n == 0 {
 		return nil
 	}
 	return fmt.Errorf("%d clients were cut before their response had ended: %w", n, ctx.Err())
-}
-
-func (s *Server) signalIdle() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case <-s.idle:
-	default:
-		close(s.idle)
-	}
-}
-
-// admit counts a client; release must follow.
-func (s *Server) admit() error {
-	n := s.clients.Add(1) // first, so that Drain either counts this client or is seen below
-	var err error
-	switch {
-	case s.draining.Load():
-		err = later("the server is shutting down")
-	case n > int64(s.config.MaxClients):
-		err = later("as many clients are connected as may be")
-		s.warnFull()
-	default:
-		return nil
-	}
-	s.release()
-	return err
-}
-
-// fullEvery is how often it is said that clients are sent away.
-const fullEvery = 10 * time.Second
-
-func (s *Server) warnFull() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := time.Now(); now.Sub(s.fullSaid) >= fullEvery {
-		s.fullSaid = now
-		s.logger.Warn("clients are sent away, to come back later: as many are connected as may be; raise [stream] max_clients and the limit of open files, or start another rowcast", "clients", s.config.MaxClients)
-	}
-}
-
-func (s *Server) release() {
-	if s.clients.Add(-1) == 0 && s.draining.Load() {
-		s.signalIdle()
-	}
 }

@@ -1,19 +1,19 @@
 package stream
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rowcast/stream/frame"
+	"rowcast/stream/internal/history"
 )
 
 // slow opens a client with hardly any room in the kernel, on either side: what it
@@ -24,54 +24,41 @@ func (r *running) slow(t testing.TB, path string) *sse {
 	client.Transport.(*http.Transport).DialContext = (&net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
 	}}).DialContext
-	n := r.writers.count()
+	n := r.pool.Len()
 	c := r.open(t, client, path, "")
 	c.must()
-	eventually(t, "the client", func() bool { return r.writers.count() == n+1 })
-	for _, w := range r.writers.list {
-		w.mu.Lock()
-		for _, k := range w.members {
-			_ = unix.SetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 4096)
-		}
-		w.mu.Unlock()
-	}
+	eventually(t, "the client", func() bool { return r.pool.Len() == n+1 })
 	return c
 }
 
-// held has the writers do nothing while f does something, and lets them find all
-// of it at once.
-func (r *running) held(t testing.TB, frames uint64, f func()) {
+// serveSlow is serve for clients that slow opens.
+func serveSlow(t testing.TB, src *fakeSource, r frame.Renderer) *running {
 	t.Helper()
-	for _, w := range r.writers.list {
-		w.mu.Lock()
-	}
-	before := r.next()
-	f()
-	eventually(t, "the frames", func() bool { return r.next() == before+frames })
-	for _, w := range r.writers.list {
-		w.mu.Unlock()
-	}
+	return serveAt(t, func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 4096) })
+	}, Config{Heartbeat: time.Hour}, history.LaneOptions{}, src, r).started(t)
 }
 
 // TestReloadFindsSocketFull: a client that can't take what came just before a new
 // config goes on under the new one, like all others.
 func TestReloadFindsSocketFull(t *testing.T) {
 	src := newFake()
-	s := serve(t, Config{Heartbeat: time.Hour}, src, fakeRenderer{tables: []string{"picks"}}).started(t)
+	s := serveSlow(t, src, fakeRenderer{tables: []string{"picks", "hold"}})
 	c := s.slow(t, "/events/picks")
 	first := "first" + strings.Repeat("x", 40<<10) // less than a step
-	s.held(t, 4, func() {
+	s.held(t, func(next uint64) {
 		src.commit(row{"picks", first})
 		eventually(t, "the first", func() bool { _, head := s.history.Live().Current(); return head.Compare(src.end()) == 0 })
-		s.Swap(fakeRenderer{tables: []string{"teams", "picks"}, prefix: "new:"})
+		s.Swap(fakeRenderer{tables: []string{"teams", "picks", "hold"}, prefix: "new:"})
 		src.commit(row{"teams", "another stream's"}, row{"picks", "second"})
+		eventually(t, "the frames", func() bool { return s.history.Live().End() == next+4 })
 	})
 	for _, want := range []string{first, "new:second"} {
 		if got := c.event().data; got != want {
 			t.Fatalf("got %.40q, want %.40q", got, want)
 		}
 	}
-	eventually(t, "a writer to take it over", func() bool { return s.writers.count() == 1 })
+	eventually(t, "the pool to take it back", func() bool { return s.pool.Len() == 1 })
 	src.commit(row{"teams", "another stream's"}, row{"picks", "third"})
 	if got := c.event().data; got != "new:third" {
 		t.Errorf("got %q", got)
@@ -82,17 +69,18 @@ func TestReloadFindsSocketFull(t *testing.T) {
 // which others got their part before.
 func TestVariantsFindSocketFull(t *testing.T) {
 	src := newFake()
-	s := serve(t, Config{Heartbeat: time.Hour}, src, fakeRenderer{tables: []string{"picks?"}}).started(t)
+	s := serveSlow(t, src, fakeRenderer{tables: []string{"picks?", "hold"}})
 	c := s.slow(t, "/events/picks?team=b")
 	value := func(team string, n, size int) string { return fmt.Sprint(team, ":", n) + strings.Repeat("x", size) }
 	want := []string{value("b", 0, 12<<10)}
-	s.held(t, 9, func() {
+	s.held(t, func(next uint64) {
 		src.commit(row{"picks", want[0]})
 		for n := range 4 {
-			a, b := value("a", n+1, n/2*2*bigBlock), value("b", n+1, (n+1)%2*2*bigBlock) // the first: after a small part, and what fills the socket
+			a, b := value("a", n+1, n/2*2*history.BigBlock), value("b", n+1, (n+1)%2*2*history.BigBlock) // the first: after a small part, and what fills the socket
 			want = append(want, b)
 			src.commit(row{"picks", a + variant + b})
 		}
+		eventually(t, "the frames", func() bool { return s.history.Live().End() == next+9 })
 	})
 	for _, w := range want {
 		if got := c.event().data; got != w {
@@ -106,7 +94,7 @@ func TestVariantsFindSocketFull(t *testing.T) {
 func TestBigRowIsShared(t *testing.T) {
 	const n, size = 20, 2 << 20
 	src := newFake()
-	s := serve(t, Config{Heartbeat: time.Hour}, src, bothTables).started(t)
+	s := serveSlow(t, src, bothTables)
 	var clients []*sse
 	for range n {
 		clients = append(clients, s.slow(t, "/events/picks"))
@@ -120,8 +108,8 @@ func TestBigRowIsShared(t *testing.T) {
 	}
 	first, second := strings.Repeat("x", size), strings.Repeat("y", size)
 	src.commit(row{"picks", first})
-	eventually(t, "the sockets to fill", func() bool { return s.writers.count() == 0 })
-	check("writers")
+	eventually(t, "the sockets to fill", func() bool { return s.pool.Len() == 0 })
+	check("the pool")
 	src.commit(row{"picks", second})
 	for i, c := range clients {
 		if got := c.event().data; got != first {
@@ -147,7 +135,7 @@ func TestBigRowIsSharedByGroups(t *testing.T) {
 	for i := range n {
 		tables = append(tables, fmt.Sprintf("t%d", i))
 	}
-	s := serve(t, Config{Heartbeat: time.Hour}, src, fakeRenderer{tables: tables}).started(t)
+	s := serveSlow(t, src, fakeRenderer{tables: tables})
 	var clients []*sse
 	var rows []row
 	for i := range n {
@@ -157,7 +145,7 @@ func TestBigRowIsSharedByGroups(t *testing.T) {
 	big := strings.Repeat("x", size)
 	before := liveHeap()
 	src.commit(append(append(rows, row{"picks", big}), rows...)...)
-	eventually(t, "the sockets to fill", func() bool { return s.writers.count() == 0 })
+	eventually(t, "the sockets to fill", func() bool { return s.pool.Len() == 0 })
 	if after := liveHeap(); after > before+6*size {
 		t.Errorf("%d groups hold %d MiB for a row of %d", n, (after-before)>>20, size>>20)
 	}
@@ -177,7 +165,7 @@ func TestBigBlocks(t *testing.T) {
 	s := serve(t, Config{}, src, bothTables).started(t)
 	var want []string
 	for i := range 12 {
-		want = append(want, fmt.Sprint(i+1)+strings.Repeat("x", i%3*bigBlock))
+		want = append(want, fmt.Sprint(i+1)+strings.Repeat("x", i%3*history.BigBlock))
 		src.commit(row{"picks", want[i]})
 	}
 	eachWay(t, func(t *testing.T, client func() *http.Client) {
@@ -201,34 +189,4 @@ func TestBigBlocks(t *testing.T) {
 		id = answer.LastID
 	}
 	same(t, "long polls", got, want)
-}
-
-// TestSlowIsNotStalled: who takes little at a time is served for as long as it
-// takes, who takes nothing is not.
-func TestSlowIsNotStalled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server, client := net.Pipe()
-		defer server.Close()
-		block := bytes.Repeat([]byte("x"), 64<<10)
-		var got bytes.Buffer
-		read := make(chan struct{})
-		go func() {
-			defer close(read)
-			for range 40 {
-				<-time.After(stallTimeout / 2)
-				_, _ = io.CopyN(&got, client, 1000)
-			}
-		}()
-		begun := time.Now()
-		err := chunkWire{server}.block(block)
-		if took := time.Since(begun); err == nil || took < 20*stallTimeout || took > 22*stallTimeout {
-			t.Errorf("after %s: %v", took, err)
-		}
-		server.Close()
-		<-read
-		if !strings.HasPrefix(got.String(), "10000\r\nxxx") || got.Len() != 40_000 || strings.Trim(got.String()[7:], "x") != "" {
-			t.Errorf("%d bytes arrived: %.20q", got.Len(), got.String())
-		}
-		client.Close()
-	})
 }

@@ -8,28 +8,46 @@ import (
 	"time"
 
 	"rowcast/stream/frame"
+	"rowcast/stream/internal/fanout"
 	"rowcast/stream/internal/history"
 )
 
-// subscriber is one client: a cursor and a way to it. A goroutine owns it while
-// run is on its stack; a writer owns it otherwise.
+// subscriber is one client while a goroutine serves it: a cursor and a way to it.
 type subscriber struct {
 	history.Cursor
 	server *Server
 	wire   wire
-	sock   *socket       // a connection taken over from net/http; nil: net/http's own
-	gone   chan struct{} // closed when the client has left; nil while a writer owns it
-	last   time.Time     // when something was sent
-	poll   *pollWire     // of a long poll: it has no heartbeats; nil: a stream
+	taken  *fanout.Response // the wire, where it is a connection taken over from net/http; else nil
+	last   time.Time        // when something was sent
+	poll   *pollWire        // the wire of a long poll, which has no heartbeats; else nil
+}
+
+// serve is start, run and release.
+func (s *subscriber) serve(ctx context.Context, id string) error {
+	err := s.start(ctx, id, s.server.greeting())
+	if err == nil {
+		err = s.run(ctx)
+	} else {
+		s.Detach()
+	}
+	s.release(err)
+	return err
+}
+
+// release closes the connection, unless the pool has it now.
+func (s *subscriber) release(err error) {
+	if s.taken != nil && !errors.Is(err, errJoined) {
+		s.server.pool.Release(s.taken)
+	}
 }
 
 // start brings a new client to where its id says and sends the first block.
 // first is what the response begins with (retry, padding).
 func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
-	buf := append(make([]byte, room, 512), first...) // a checkpoint follows, seldom more
+	buf := append(make([]byte, 0, 512), first...) // a checkpoint follows, seldom more
 	buf, err := s.server.history.Start(ctx, &s.Cursor, id, buf)
 	if _, away := errors.AsType[later](err); away {
-		buf = buf[:room] // a retry of its own takes the usual one's place
+		buf = buf[:0] // a retry of its own takes the usual one's place
 	}
 	if err != nil {
 		return s.finish(buf, err)
@@ -37,8 +55,8 @@ func (s *subscriber) start(ctx context.Context, id string, first []byte) error {
 	return s.send(buf)
 }
 
-// run serves the client until it leaves, the server drains, or a writer takes
-// over. The error says why; errTaken is the last of these.
+// run serves the client until it leaves, the server drains, or it joins the pool.
+// The error says why; errJoined is the last of these.
 func (s *subscriber) run(ctx context.Context) error {
 	defer s.Detach()
 	if s.poll != nil {
@@ -50,14 +68,14 @@ func (s *subscriber) run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		buf, v, err := s.Next((*pooled)[:room], room+batchBytes, history.ToEnd)
-		if len(buf) > room || s.Big != nil {
+		buf, v, err := s.Next((*pooled)[:0], batchBytes, history.ToEnd)
+		if len(buf) > 0 || s.Big != nil {
 			if werr := s.deliver(buf, v); werr != nil {
 				return werr
 			}
-			buf = buf[:room]
+			buf = buf[:0]
 		}
-		*pooled = buf[:room]
+		*pooled = buf[:0]
 		buf, moved, err := s.server.history.Move(ctx, &s.Cursor, v, err, buf)
 		if err != nil {
 			return s.finish(buf, err)
@@ -66,8 +84,8 @@ func (s *subscriber) run(ctx context.Context) error {
 			return err
 		}
 		switch {
-		case s.server.draining.Load():
-			return s.finish(buf[:room], later("the server is shutting down"))
+		case s.server.clients.closing.Load():
+			return s.finish(buf[:0], shuttingDown)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case s.answered(!moved && len(v.Frames) == 0):
@@ -75,9 +93,9 @@ func (s *subscriber) run(ctx context.Context) error {
 		case moved || len(v.Frames) > 0:
 			continue
 		}
-		if s.sock != nil && !s.Replaying() && !s.Ahead(v) {
-			if joined, err := s.join(); joined || err != nil {
-				return cmp.Or(err, errTaken)
+		if s.taken != nil && !s.Replaying() && !s.Ahead(v) {
+			if joined, err := s.server.pool.Join(s.taken, &s.Cursor, s.last); joined || err != nil {
+				return cmp.Or(err, errJoined)
 			}
 		}
 		if err := s.idle(ctx, v, timer); err != nil {
@@ -86,32 +104,30 @@ func (s *subscriber) run(ctx context.Context) error {
 	}
 }
 
-// errTaken: a writer owns the subscriber now.
-var errTaken = errors.New("a writer took over")
+// errJoined: the pool serves the client now.
+var errJoined = errors.New("the client has joined the pool")
 
 // batches holds the buffers of goroutines that are at work: small, since a big
 // block never goes into one.
-var batches = sync.Pool{New: func() any { b := make([]byte, room, room+batchBytes+2<<10); return &b }}
+var batches = sync.Pool{New: func() any { b := make([]byte, 0, batchBytes+2<<10); return &b }}
 
 func (s *subscriber) deliver(buf []byte, v history.View) error {
 	err := s.send(buf)
 	if block := s.Big; block != nil && err == nil {
 		s.Big = nil
-		s.last = time.Now()
-		s.server.metrics.bytes.Add(float64(len(block)))
-		err = s.wire.block(block)
+		err = s.send(block)
 	}
 	s.Took(v)
 	return err
 }
 
 func (s *subscriber) send(buf []byte) error {
-	if len(buf) == room {
+	if len(buf) == 0 {
 		return nil
 	}
 	s.last = time.Now()
-	s.server.metrics.bytes.Add(float64(len(buf) - room))
-	return s.wire.send(buf)
+	s.server.metrics.wrote(len(buf))
+	return s.wire.Send(buf)
 }
 
 // idle waits for frames, a heartbeat, or the end.
@@ -121,6 +137,10 @@ func (s *subscriber) idle(ctx context.Context, v history.View, timer *time.Timer
 		next = s.due()
 	}
 	timer.Reset(time.Until(next))
+	var gone <-chan struct{} // net/http has ctx end
+	if s.taken != nil {
+		gone = s.taken.Gone()
+	}
 	select {
 	case <-v.Wake:
 		return nil
@@ -128,17 +148,15 @@ func (s *subscriber) idle(ctx context.Context, v history.View, timer *time.Timer
 		if s.poll != nil {
 			return nil
 		}
-		return s.send(s.heartbeat(make([]byte, room, 256)))
-	case <-s.gone:
-		return errLeft
-	case <-s.server.drain:
+		return s.send(s.heartbeat(nil))
+	case <-gone:
+		return fanout.ErrLeft
+	case <-s.server.clients.closed:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
-
-var errLeft = errors.New("the client has left")
 
 // heartbeat is the checkpoint where it moved, else the shortest comment.
 func (s *subscriber) heartbeat(b []byte) []byte {
@@ -164,10 +182,10 @@ func (s *Server) appendPing(b []byte) []byte {
 // finish ends the response. later asks the client to come back at a time of its own.
 func (s *subscriber) finish(buf []byte, err error) error {
 	if _, ok := errors.AsType[later](err); ok {
-		buf = s.server.appendLater(buf)
+		buf = s.server.appendRetry(buf)
 	}
-	s.server.metrics.bytes.Add(float64(len(buf) - room))
-	if werr := s.wire.end(buf); werr != nil {
+	s.server.metrics.wrote(len(buf))
+	if werr := s.wire.End(buf); werr != nil {
 		return werr
 	}
 	return err

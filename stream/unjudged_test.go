@@ -1,14 +1,11 @@
 package stream
 
 import (
-	"bytes"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
 	"rowcast/cdc"
-	"rowcast/stream/frame"
 )
 
 // TestUnjudged: a frame that one binding can't judge is a reset for that
@@ -55,30 +52,6 @@ func TestUnjudged(t *testing.T) {
 		expect("from a lane", open("team=a&min=5", start), want)
 	})
 }
-
-// TestFailures: the operator's log has the cause, and the index does not keep a
-// group, and with it a binding, that has no clients left.
-func TestFailures(t *testing.T) {
-	var log bytes.Buffer
-	c := frame.NewCatalog(fakeRenderer{tables: []string{"drafts?"}}, slog.New(slog.NewTextHandler(&log, nil)))
-	sub, err := c.Subscribe([]string{"drafts"}, map[string]string{"team": "a", "min": "5"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := newIndex(c)
-	g := x.group(sub)
-	if dirty := x.route(&frame.Frame{Pos: change(at(1, 4, 1), 0, 0), Key: []byte("a"), Tag: "a:8?5"}, nil); len(dirty) != 1 || g.pending[0].Kind != frame.Reset {
-		t.Fatalf("routed to %d groups", len(dirty))
-	}
-	if text := log.String(); !strings.Contains(text, "stream=drafts") || !strings.Contains(text, "a secret can't be compared with min 5") {
-		t.Errorf("logged: %s", text)
-	}
-	if x.remove(g); len(x.failures.told) != 0 {
-		t.Error("the group is still known")
-	}
-}
-
-// group is the start of the group that was committed as number i.
 func (f *fakeSource) group(i int) cdc.Position {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,4 +1,4 @@
-package stream
+package fanout
 
 import (
 	"slices"
@@ -7,19 +7,29 @@ import (
 	"rowcast/stream/frame"
 )
 
-// group is a writer's clients that have one subscription: they get the same bytes.
+// group is the members that have one subscription: they get the same bytes.
 type group struct {
-	pending []*frame.Frame // of the batch under way
+	pending []*frame.Frame // noted in the round under way
 	socks   []*socket
 	sub     *frame.Subscription
 	at      []int // of each part of sub: the place in its list of the index
 
-	// Where the lists begin. Most groups are one client's with a parameter of its
-	// own, and between two frames for it all memory has gone cold: each step to
-	// more of it costs.
+	// Room for the first element of each list. Most groups are one client's, with a
+	// parameter of its own, and a list elsewhere would be one more cache miss for each
+	// of its frames.
 	frame [1]*frame.Frame
 	sock  [1]*socket
 	seat  [1]seat
+}
+
+// settle forgets what was noted, once it is written. A quiet group must not keep what
+// its last frames are pieces of.
+func (g *group) settle() {
+	clear(g.pending)
+	clear(g.frame[:])
+	if g.pending = g.pending[:0]; cap(g.pending) > 256 {
+		g.pending = g.frame[:0]
+	}
 }
 
 func (g *group) add(k *socket) {
@@ -57,7 +67,7 @@ type streamIndex struct {
 	keyed map[string][]seat
 }
 
-// seat is a group's place in a list, with the part that it has it for.
+// seat is a group's entry in a list, for one part of its subscription.
 type seat struct {
 	group *group
 	part  *frame.Part
@@ -167,7 +177,7 @@ func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 	}
 	n := len(g.pending)
 	if n > 0 && f.Pos.Compare(g.pending[n-1].Pos) == 0 {
-		return dirty // two streams of the group were reset at one place: once is enough
+		return dirty // two streams of the group were reset at one place, and get one reset
 	}
 	if n == 0 {
 		dirty = append(dirty, g)
@@ -184,7 +194,7 @@ type failures struct {
 	reset *frame.Frame // the last one: it is the same for all groups
 }
 
-// take is what g gets in place of f; nil: g was reset already.
+// take returns the reset that g gets in place of f; nil: g was reset already.
 func (x *failures) take(g *group, f *frame.Frame, err error) *frame.Frame {
 	if at := f.Pos.Group(); x.told == nil || at != x.at {
 		x.at, x.told = at, map[*group]bool{}
