@@ -277,7 +277,7 @@ func TestReshaped(t *testing.T) {
 		src := source(t, s)
 		var frames []frame
 		var said []string
-		set.OnReshape(func() { said = append(said, fmt.Sprintf("behind %d", len(frames))) })
+		set.OnReshape(func() { said = append(said, fmt.Sprintf("after %d", len(frames))) })
 		places := []cdc.Position{now(t, src)}
 		read := func(from, to int) {
 			replay(t, src, "back", places[from], places[to], func(c *cdc.Change) {
@@ -297,7 +297,7 @@ func TestReshaped(t *testing.T) {
 		read(0, 1)
 		read(1, 2)
 		read(2, 3)
-		if want := []string{"behind 2", "behind 4"}; !slices.Equal(said, want) {
+		if want := []string{"after 2", "after 4"}; !slices.Equal(said, want) {
 			t.Errorf("said %q, want %q", said, want)
 		}
 		frames = nil

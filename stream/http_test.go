@@ -357,7 +357,7 @@ func (r *running) dial(t testing.TB, request string) net.Conn {
 	return conn
 }
 
-// TestSmuggling: bytes behind a request are never read as another.
+// TestSmuggling: bytes after a request are never read as another.
 func TestSmuggling(t *testing.T) {
 	src := newFake()
 	s := serve(t, Config{}, src, bothTables).started(t)

@@ -41,7 +41,7 @@ func TestUnjudged(t *testing.T) {
 		expect("another binding", other, []block{{id: ids[0], data: "a:7"}, {id: ids[1], data: "a:8?5"}, {id: ids[2], data: "a:9?5"}, {id: ids[3], data: "p"},
 			{id: ids[4], data: "a:6?5"}, {id: ids[6], data: "a:9?5"}, {id: ids[7], data: "a:9"}})
 		expect("from the log", open("team=a&min=5", start), want)
-		expect("behind the reset", open("team=a&min=5", ids[1]), append([]block{reset(2, 1)}, want[2:]...))
+		expect("after the reset", open("team=a&min=5", ids[1]), append([]block{reset(2, 1)}, want[2:]...))
 		for range 200 {
 			src.commit(row{"picks", strings.Repeat("y", 500)})
 		}

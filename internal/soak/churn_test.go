@@ -19,7 +19,7 @@ const churnPhases = 4
 
 // rest is what a rowcast holds while nobody is connected.
 type rest struct {
-	heap, rss         int64 // bytes; heap: what is live behind a collection
+	heap, rss         int64 // bytes; heap: what is live after a collection
 	goroutines, files int
 }
 

@@ -132,7 +132,7 @@ func (l *lone) exact(s *subscriber, tr *truth) {
 	}
 }
 
-// TestCutAtEveryPacket: the connection to the database ends behind each packet in
+// TestCutAtEveryPacket: the connection to the database ends after each packet in
 // turn, and within each.
 func TestCutAtEveryPacket(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
@@ -174,7 +174,7 @@ func TestCutAtEveryPacket(t *testing.T) {
 	})
 }
 
-// TestCutAtEveryByte: the connection to the client ends behind each byte in turn.
+// TestCutAtEveryByte: the connection to the client ends after each byte in turn.
 func TestCutAtEveryByte(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
 		l := newLone(t, flavor, "history = \"64KiB\"\n")
@@ -193,7 +193,7 @@ func TestCutAtEveryByte(t *testing.T) {
 			}
 			cancel()
 			if !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Fatalf("cut behind %d bytes: %v", n, err)
+				t.Fatalf("cut after %d bytes: %v", n, err)
 			}
 		}
 		l.until(s)

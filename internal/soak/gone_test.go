@@ -28,7 +28,7 @@ func (l *lone) resets(s *subscriber, reasons ...string) {
 	}
 }
 
-// since compares what came behind the last turn with the truth.
+// since compares what came after the last turn with the truth.
 func (l *lone) since(s *subscriber, tr *truth) {
 	l.t.Helper()
 	last := s.turns[len(s.turns)-1]
@@ -54,7 +54,7 @@ func (l *lone) flush() {
 	}
 }
 
-// TestPurgedWhileAway: the binlog behind an id was purged while its client was
+// TestPurgedWhileAway: the binlog after an id was purged while its client was
 // away and rowcast, restarted, holds nothing either.
 func TestPurgedWhileAway(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
@@ -63,7 +63,7 @@ func TestPurgedWhileAway(t *testing.T) {
 		l.until(away)
 		l.insert(20)
 		l.flush()
-		l.until(l.subscriber("witness", 2)) // rowcast has read it all: who comes now begins behind it
+		l.until(l.subscriber("witness", 2)) // rowcast has read it all: who comes now begins after it
 		l.until(kept)
 		l.insert(20)
 		l.i.kill()

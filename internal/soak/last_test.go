@@ -43,7 +43,7 @@ func TestLastGroup(t *testing.T) {
 			t.Log(sql)
 			l.until(s)
 			l.db.cutAll()
-			eventually(t, 30*time.Second, "ready behind "+sql[len(sql)-1], func() string { return l.i.ready(l.ctx, time.Second) })
+			eventually(t, 30*time.Second, "ready after "+sql[len(sql)-1], func() string { return l.i.ready(l.ctx, time.Second) })
 		}
 		l.exact(s, l.truth())
 	})

@@ -115,7 +115,7 @@ func (p *proxy) cutterOf(dump int) *packetCutter {
 	return &packetCutter{left: packets, mid: mid}
 }
 
-// packetCutter cuts a dump behind so many of MySQL's packets, or in the middle of
+// packetCutter cuts a dump after so many of MySQL's packets, or in the middle of
 // the last of them.
 type packetCutter struct {
 	left int // packets to let through

@@ -95,7 +95,7 @@ func (m *member) take(b *block) error {
 	if b.hasData {
 		n := rowNumber(b.data)
 		if n != m.n+1 {
-			return fmt.Errorf("row %d came behind row %d (id %s)", n, m.n, b.id)
+			return fmt.Errorf("row %d came after row %d (id %s)", n, m.n, b.id)
 		}
 		m.n = n
 	}

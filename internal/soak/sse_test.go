@@ -80,7 +80,7 @@ func (s *sseReader) field(b *block, line []byte) error {
 	switch name {
 	case "id":
 		if b.id != "" || value == "" {
-			return fmt.Errorf("%w: id %q behind %q", errForm, value, b.id)
+			return fmt.Errorf("%w: id %q after %q", errForm, value, b.id)
 		}
 		b.id = value
 	case "event":
