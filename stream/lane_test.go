@@ -118,6 +118,7 @@ func (r *running) alone(t *testing.T, stream string) history.Cursor {
 func TestLossIsToldToTheSlow(t *testing.T) {
 	s := serve(t, Config{History: minHistory}, newFake(), fakeRenderer{tables: []string{"picks", "hold"}}).started(t)
 	s.src.commit(row{"picks", "before"})
+	eventually(t, "the live feed", func() bool { _, head := s.history.Live().Current(); return head.Compare(s.src.end()) == 0 })
 	c := s.open(t, h1(), "/events/picks", "")
 	c.must()
 	eventually(t, "the pool to have it", func() bool { return s.pool.Len() == 1 })
@@ -141,6 +142,7 @@ func TestLossIsToldToTheSlow(t *testing.T) {
 func TestLossTakesConfigAlong(t *testing.T) {
 	s := serve(t, Config{}, newFake(), fakeRenderer{tables: []string{"teams", "picks", "hold"}}).started(t)
 	s.src.commit(row{"picks", "before"})
+	eventually(t, "the live feed", func() bool { _, head := s.history.Live().Current(); return head.Compare(s.src.end()) == 0 })
 	c := s.open(t, h1(), "/events/picks", "")
 	c.must()
 	eventually(t, "the pool to have it", func() bool { return s.pool.Len() == 1 })
