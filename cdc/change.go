@@ -45,7 +45,7 @@ type Change struct {
 // statement-format DML, an event or value that can't be decoded, and a definition that
 // no longer fits an old event.
 type Notice struct {
-	At      Position // a checkpoint: the first place after what was lost
+	At      Position // after what was lost: a checkpoint, or for rows that can't be decoded a place in their group
 	Schema  string
 	Table   string
 	Message string // what happened, where, and what would have helped; for people
@@ -64,7 +64,8 @@ type Handler interface {
 	Wants(schema, table []byte) bool
 	// Change hands over one change. Changes of one group follow each other.
 	Change(c *Change) error
-	// Notice reports a loss. It comes before the Checkpoint of its group.
+	// Notice reports a loss. It comes before the Checkpoint of its group; for rows that
+	// can't be decoded, before the changes that follow them.
 	Notice(n Notice) error
 	// Checkpoint says that everything before p was handed over. It comes at the
 	// start of a reading, at each group's end and after each file rotation;

@@ -90,7 +90,7 @@ func (d *delivery) tableOf(e *event) (*mapped, error) {
 }
 
 // deliver decodes one rows event and hands over its changes, but for those up to
-// cur. What can't be decoded becomes a notice at the group's end; it is never guessed or dropped.
+// cur. What can't be decoded becomes a notice in its place; it is never guessed or dropped.
 func (d *delivery) deliver(ctx context.Context, h heldRows, body []byte, o *outcome) error {
 	for _, u := range o.rolledBack {
 		if h.event >= u.from && h.event < u.to {
@@ -192,13 +192,19 @@ func (d *delivery) define(ctx context.Context, m *mapped, o *outcome) (*Table, e
 	return m.defined, nil
 }
 
-// undecodable keeps an error of the data for the group's end; others are the caller's.
-func (d *delivery) undecodable(h heldRows, at Position, err error) error {
+// undecodable makes a notice of an error of the data; others are the caller's. It comes
+// at once: whoever has seen a later change of the group must have heard of the rows, as
+// the next reading may be able to decode them, and say nothing.
+func (d *delivery) undecodable(h heldRows, group Position, err error) error {
 	for _, target := range []error{ErrSchema, ErrNoTable, ErrValue, ErrCorrupt} {
 		if errors.Is(err, target) {
-			d.note(Notice{Schema: h.table.schema, Table: h.table.table,
-				Message: fmt.Sprintf("rows of %s.%s at %s can't be decoded: %v", h.table.schema, h.table.table, at.change(h.event, 0), err)})
-			return nil
+			at := group.pastEvent(h.event)
+			if at.Compare(d.cur) <= 0 {
+				return nil // it came before the connection broke
+			}
+			d.cur = at
+			return d.handled(d.h.Notice(Notice{At: at, Schema: h.table.schema, Table: h.table.table,
+				Message: fmt.Sprintf("rows of %s.%s at %s can't be decoded: %v", h.table.schema, h.table.table, group.change(h.event, 0), err)}))
 		}
 	}
 	return err

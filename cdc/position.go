@@ -66,6 +66,10 @@ func (p Position) change(event, row uint32) Position {
 	return p
 }
 
+// pastEvent is the position after every change of a rows event of the group that
+// begins at p, however many there are.
+func (p Position) pastEvent(event uint32) Position { return p.change(event, math.MaxUint32) }
+
 // Group is the checkpoint before the group that p is in: where a reading that
 // is to see all of it begins.
 func (p Position) Group() Position {
@@ -75,6 +79,10 @@ func (p Position) Group() Position {
 
 // IsZero reports whether p is not a position at all.
 func (p Position) IsZero() bool { return p.file == "" }
+
+// IsChange reports whether p stands within a group: not before it, and not after
+// all of it.
+func (p Position) IsChange() bool { return p.kind == atChange }
 
 // IsCheckpoint reports whether p stands before a group rather than at a change.
 func (p Position) IsCheckpoint() bool { return p.kind == atCheckpoint }

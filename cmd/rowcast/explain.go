@@ -198,7 +198,11 @@ func (x *explaining) Change(c *cdc.Change) error {
 
 // Notice implements cdc.Handler.
 func (x *explaining) Notice(n cdc.Notice) error {
-	fmt.Fprintf(x.out, "%s: %s\n", n.At, n.Message)
+	at := n.At
+	if at.IsChange() {
+		at = at.Group() // the message says where in it
+	}
+	fmt.Fprintf(x.out, "%s: %s\n", at, n.Message)
 	return nil
 }
 

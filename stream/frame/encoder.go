@@ -159,7 +159,7 @@ func (e *Encoder) encode(pos cdc.Position, event string, data, key []byte) (bloc
 	return full[start:end:end], full[end:len(full):len(full)]
 }
 
-// Notice implements cdc.Handler: one reset for each stream that publishes the table.
+// Notice implements cdc.Handler: a reset for each stream that publishes the table.
 func (e *Encoder) Notice(n cdc.Notice) error {
 	for _, stream := range e.catalog.Affected(n.Schema, n.Table) {
 		if err := e.reset(stream, n.At, n.Message, n.Message); err != nil {
@@ -209,7 +209,8 @@ func (e *Encoder) resetFailed(at cdc.Position) error {
 
 // reset puts the notice into the stream, with message, and cause into the log.
 func (e *Encoder) reset(stream int, at cdc.Position, message, cause string) error {
-	if e.resets[stream] {
+	within := at.IsChange() // one for each place: clients that come back in between need the later ones
+	if !within && e.resets[stream] {
 		return nil
 	}
 	e.resets[stream] = true
@@ -223,7 +224,9 @@ func (e *Encoder) reset(stream int, at cdc.Position, message, cause string) erro
 		last = e.begin.String()
 	}
 	id := at
-	if !at.IsCheckpoint() && !e.last.IsZero() {
+	if within {
+		e.last = at
+	} else if !at.IsCheckpoint() && !e.last.IsZero() {
 		id = e.last // at only orders: it stands after a group past which no dump can start
 	}
 	f := e.place()

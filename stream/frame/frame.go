@@ -29,6 +29,10 @@ const (
 // Notice tells whether the frame is for those who read frames, not an event for clients.
 func (f *Frame) Notice() bool { return f.Kind >= Swapped }
 
+// InGroup reports whether the frame is a reset that stands among the changes of a
+// transaction: there may be several, of which a client needs the first.
+func (f *Frame) InGroup() bool { return f.Kind == Reset && f.Pos.IsChange() }
+
 // Size is what a frame costs in memory, roughly: its bytes and itself.
 func (f *Frame) Size() int64 { return int64(len(f.Block)) + overhead }
 

@@ -166,6 +166,9 @@ func (x *index) route(f *frame.Frame, dirty []*group) []*group {
 
 func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 	g := t.group
+	if f.InGroup() && !x.failures.first(g, f) {
+		return dirty
+	}
 	if f.Tag != nil {
 		ok, err := t.part.Matches(f)
 		if err != nil {
@@ -186,8 +189,8 @@ func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 	return dirty
 }
 
-// failures are the groups that were reset because their binding could not judge a
-// frame, all of one group of the binlog.
+// failures are the groups that were reset within one group of the binlog: their
+// binding could not judge a frame, or rows could not be decoded.
 type failures struct {
 	at    cdc.Position
 	told  map[*group]bool
@@ -196,17 +199,23 @@ type failures struct {
 
 // take returns the reset that g gets in place of f; nil: g was reset already.
 func (x *failures) take(g *group, f *frame.Frame, err error) *frame.Frame {
-	if at := f.Pos.Group(); x.told == nil || at != x.at {
-		x.at, x.told = at, map[*group]bool{}
-	}
-	if x.told[g] {
+	if !x.first(g, f) {
 		return nil
 	}
-	x.told[g] = true
 	if x.reset == nil || x.reset.Pos != f.Pos || x.reset.Stream != f.Stream {
 		x.reset = g.sub.Catalog().Unjudged(f, err)
 	}
 	return x.reset
+}
+
+// first reports whether g was not reset yet in f's group of the binlog.
+func (x *failures) first(g *group, f *frame.Frame) bool {
+	if at := f.Pos.Group(); x.told == nil || at != x.at {
+		x.at, x.told = at, map[*group]bool{}
+	}
+	known := x.told[g]
+	x.told[g] = true
+	return !known
 }
 
 // forget drops a group that has no clients left, and with it its bindings.

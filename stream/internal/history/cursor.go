@@ -27,7 +27,7 @@ type Cursor struct {
 	seat   seat         // in the lane whose Log it is; nil: the live one
 	active bool         // frames past Pos have begun to come
 	lagged bool         // it fell out of history while connected
-	reset  cdc.Position // the group of the binlog that last had a frame that could not be judged
+	reset  cdc.Position // the group of the binlog in which the client was last reset
 }
 
 // seat is a cursor's part in a Log that is paced by its readers.
@@ -135,16 +135,19 @@ func (c *Cursor) take(buf []byte, f *frame.Frame, fresh bool) ([]byte, error) {
 		return buf, nil
 	}
 	c.Pos, c.active = f.Pos, true
-	switch wanted, err := c.Sub.Wants(f); {
-	case err != nil:
+	wanted, err := c.Sub.Wants(f)
+	if !wanted && err == nil {
+		return buf, nil
+	}
+	if err != nil || f.InGroup() { // one reset for each transaction is enough
 		group := f.Pos.Group()
 		if c.reset == group {
 			return buf, nil
 		}
 		c.reset = group
+	}
+	if err != nil {
 		f = c.Sub.Catalog().Unjudged(f, err)
-	case !wanted:
-		return buf, nil
 	}
 	c.Sent = f.Pos
 	if len(f.Block) > BigBlock {
