@@ -133,14 +133,14 @@ func TestCollationNumbers(t *testing.T) {
 	})
 }
 
-// TestOneNotice: however many of a table's events a group holds that can't be
-// decoded, subscribers hear of it once.
-func TestOneNotice(t *testing.T) {
+// TestUndecodableInPlace: of rows that can't be decoded there is a notice before any
+// change that follows them, one for each event.
+func TestUndecodableInPlace(t *testing.T) {
 	s := throwaway.Test(t, throwaway.MariaDB, "--mysql56-temporal-format=OFF")
 	exec(t, s, "CREATE DATABASE draft", "CREATE TABLE draft.a (t TIME(3))", "CREATE TABLE draft.b (t TIME(3))", "CREATE TABLE draft.c (id INT)")
 	rd := read(t, source(t, s), Position{}, newRecorder())
 	session(t, s, "BEGIN", "INSERT INTO draft.a VALUES ('1:2:3')", "INSERT INTO draft.b VALUES ('1:2:3')", "INSERT INTO draft.a VALUES ('1:2:3')",
-		"INSERT INTO draft.b VALUES ('1:2:3')", "INSERT INTO draft.c VALUES (1)", "COMMIT")
+		"INSERT INTO draft.c VALUES (1)", "INSERT INTO draft.b VALUES ('1:2:3')", "COMMIT")
 	rd.upTo(t)
-	same(t, "one group", rd.texts(), []string{"insert c 1", "notice draft.a", "notice draft.b"})
+	same(t, "one group", rd.texts(), []string{"notice draft.a", "notice draft.b", "notice draft.a", "insert c 1", "notice draft.b"})
 }

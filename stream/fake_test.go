@@ -295,6 +295,13 @@ func (f *fakeSource) play(ctx context.Context, g scripted, h cdc.Handler, live b
 				return ctx.Err()
 			}
 		}
+		if r.value == undecodable {
+			n := cdc.Notice{At: change(start, n/4, n%4), Schema: "db", Table: r.table, Message: "rows can't be decoded"}
+			if err := h.Notice(n); err != nil {
+				return err
+			}
+			continue
+		}
 		c := &cdc.Change{Pos: change(start, n/4, n%4), Op: cdc.Insert, Time: time.UnixMilli(1795223595817), Table: &cdc.Table{Schema: "db", Name: r.table + "\x00" + r.value}}
 		if err := h.Change(c); err != nil {
 			return err
@@ -308,6 +315,9 @@ func (f *fakeSource) play(ctx context.Context, g scripted, h cdc.Handler, live b
 	}
 	return h.Checkpoint(stop, time.Time{})
 }
+
+// undecodable is the value of rows of which a source has only a notice.
+const undecodable = "(undecodable)"
 
 // fakeRenderer publishes each of its tables as a stream of that name. A table
 // that ends in "?" has the parameter team: rows "team:rest" are for that key.

@@ -57,3 +57,51 @@ func (f *fakeSource) group(i int) cdc.Position {
 	defer f.mu.Unlock()
 	return f.start(f.groups[i])
 }
+
+// TestUndecodable: rows that can't be decoded are a reset in their place, once for each
+// client and transaction. A client that comes back within the transaction gets the next
+// one: another reading may have decoded the rows that it was reset for.
+func TestUndecodable(t *testing.T) {
+	eachWay(t, func(t *testing.T, client func() *http.Client) {
+		src := newFake()
+		src.commit(row{"other", "x"})
+		s := serve(t, Config{History: minHistory}, src, fakeRenderer{tables: []string{"picks", "teams"}}).started(t)
+		start := src.end().String()
+		open := func(query, id string) *sse {
+			c := s.open(t, client(), "/events?table="+query, id)
+			c.must()
+			return c
+		}
+		live, other := open("teams&table=picks", ""), open("picks", "")
+		ids := src.commit(row{"picks", "a"}, row{"teams", undecodable}, row{"picks", "b"}, row{"teams", undecodable}, row{"picks", "c"})
+		reset := block{event: "reset", data: `{"reason":"schema","lastEventId":"` + src.group(1).String() + `","message":"rows can't be decoded; fetch the table again"}`}
+		at := func(i int) block {
+			b := reset
+			b.id = ids[i]
+			return b
+		}
+		picks := []block{{id: ids[0], data: "a"}, {id: ids[2], data: "b"}, {id: ids[4], data: "c"}}
+		want := []block{picks[0], at(1), picks[1], picks[2]}
+		expect := func(what string, c *sse, want ...block) {
+			t.Helper()
+			for i, w := range want {
+				if b := c.event(); b != w {
+					t.Errorf("%s, event %d: got %+v, want %+v", what, i, b, w)
+				}
+			}
+		}
+		expect("live", live, want...)
+		expect("another stream", other, picks...)
+		expect("from the log", open("teams&table=picks", start), want...)
+		expect("after the reset", open("teams&table=picks", ids[1]), picks[1], at(3), picks[2])
+		expect("after the last reset", open("teams&table=picks", ids[3]), picks[2])
+		for range 200 {
+			src.commit(row{"picks", strings.Repeat("y", 500)})
+		}
+		eventually(t, "the floor to rise", func() bool {
+			floor, _ := s.history.Live().Span()
+			return floor.Compare(src.group(2)) > 0
+		})
+		expect("from a lane", open("teams&table=picks", start), want...)
+	})
+}
