@@ -78,6 +78,8 @@ func TestTimeInText(t *testing.T) {
 	for text, want := range map[string]string{
 		`{{time .at "15:04" "Europe/Prag"}}`:                  `time: "Europe/Prag" is not a time zone`,
 		`{{if true}}{{time .at "15:04" "UTC" "more"}}{{end}}`: "not 4 arguments",
+		`{{time .at}}`:             "not 1 arguments",
+		`{{time .at "Y-m-d H:i"}}`: "has no date or time in it",
 	} {
 		if _, err := parseTemplate(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)

@@ -155,6 +155,9 @@ func (t *template) append(dst []byte, p *plan, sc *scratch, im *cdc.Image) ([]by
 	}
 	w := limited{buf: bytes.NewBuffer(dst), most: len(dst) + maxText}
 	if err := t.tmpl.Execute(&w, row); err != nil {
+		if errors.Is(err, errNotTime) {
+			return dst, fmt.Errorf("%s: its text can't be rendered: %w", p.rule, errNotTime)
+		}
 		// The error's own text may quote a value.
 		return dst, fmt.Errorf("%s: its text can't be rendered for this row of %s.%s: check its functions against null and the columns' types",
 			p.rule, p.table.Schema, p.table.Name)

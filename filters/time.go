@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"text/template/parse"
@@ -14,6 +15,9 @@ var timeForms = []struct {
 	utc    bool
 }{{"2006-01-02T15:04:05Z", true}, {"2006-01-02T15:04:05", false}, {"2006-01-02", false}}
 
+// errNotTime quotes no value: it is shown to clients.
+var errNotTime = errors.New("time takes a TIMESTAMP, DATETIME or DATE column")
+
 // formatTime is the function time of templates: {{time .at "02.01.2006 15:04" "Europe/Prague"}}
 // writes a TIMESTAMP, DATETIME or DATE by a layout of Go's package time, a TIMESTAMP in
 // that zone (UTC without one). NULL stays empty; zero and partial dates, which are no
@@ -21,7 +25,7 @@ var timeForms = []struct {
 func formatTime(value any, layout string, zone ...string) (string, error) {
 	text, ok := value.(string)
 	if !ok {
-		return "", fmt.Errorf("time takes a TIMESTAMP, DATETIME or DATE column")
+		return "", errNotTime
 	}
 	in := time.UTC
 	if len(zone) > 0 {
@@ -43,7 +47,7 @@ func formatTime(value any, layout string, zone ...string) (string, error) {
 	return text, nil
 }
 
-// checkTime refuses a call of time that names a zone which does not exist.
+// checkTime refuses a call of time that would fail, or write the same, for every row.
 func checkTime(n *parse.CommandNode) error {
 	if len(n.Args) == 0 {
 		return nil
@@ -52,8 +56,11 @@ func checkTime(n *parse.CommandNode) error {
 	if !ok || name.Ident != "time" {
 		return nil
 	}
-	if len(n.Args) > 4 {
-		return fmt.Errorf("time takes a column, a layout and a time zone, not %d arguments", len(n.Args)-1)
+	if len(n.Args) < 3 || len(n.Args) > 4 {
+		return fmt.Errorf(`time takes a column, a layout and perhaps a time zone, not %d arguments: {{time .at "2006-01-02 15:04" "Europe/Prague"}}`, len(n.Args)-1)
+	}
+	if layout, ok := n.Args[2].(*parse.StringNode); ok && time.Unix(0, 0).UTC().Format(layout.Text) == layout.Text {
+		return fmt.Errorf(`time: layout %q has no date or time in it; write Go's reference time in your own form, such as "2006-01-02 15:04:05"`, layout.Text)
 	}
 	if len(n.Args) < 4 {
 		return nil
