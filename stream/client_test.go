@@ -109,6 +109,7 @@ func (r *running) held(t testing.TB, f func(next uint64)) {
 	r.gate.mu.Lock()
 	open := sync.OnceFunc(r.gate.mu.Unlock)
 	t.Cleanup(open)
+	r.pool.Patience = 100 * time.Millisecond // known to the live feed with the next commit
 	before := r.gate.came.Load()
 	r.src.commit(row{"hold", "hold"})
 	eventually(t, "the pool to stop", func() bool { return r.gate.came.Load() > before })

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"rowcast/stream/frame"
 	"rowcast/stream/internal/fanout"
@@ -29,6 +30,10 @@ type Server struct {
 	configErr error // why the newest config file is not in force
 }
 
+// poolPatience is less than the time for which a database lets a reader stand still
+// (net_write_timeout, 60 s).
+const poolPatience = 20 * time.Second
+
 // NewServer makes a server; nothing runs before Run, nothing is connected.
 func NewServer(cfg Config, src Source, r frame.Renderer, logger *slog.Logger) (*Server, error) {
 	return newServer(cfg, history.LaneOptions{}, src, r, logger)
@@ -46,10 +51,11 @@ func newServer(cfg Config, lanes history.LaneOptions, src Source, r frame.Render
 	s.metrics = newMetrics(s)
 	s.history = history.New(src, frame.NewCatalog(r, logger), history.Options{
 		History: cfg.History, MaxReplays: cfg.MaxReplays, Lanes: lanes, Logger: logger,
+		Pace:      func(ctx context.Context) error { return s.pool.Pace(ctx) },
 		Published: s.metrics.published, Resumed: s.metrics.resumed,
 	})
 	s.pool = fanout.New(s.history.Live(), fanout.Options{
-		Heartbeat: cfg.Heartbeat, Ping: s.appendPing, Slow: s.catchUp, Closed: s.clients.leave, Sent: s.metrics.wrote,
+		Heartbeat: cfg.Heartbeat, Patience: poolPatience, Ping: s.appendPing, Slow: s.catchUp, Closed: s.clients.leave, Sent: s.metrics.wrote,
 	})
 	s.handler = s.routes()
 	s.admin = s.adminRoutes()

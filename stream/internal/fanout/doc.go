@@ -35,6 +35,7 @@
 // that can't keep up, or is sent away and does not take it, has one; Run waits for
 // those as well.
 //
+//	Pool.moved     capacity 1: Pace looks once, however often the pool has moved
 //	Pool.kick      capacity 1: one look at the Log serves all that have joined
 //	socket.gone    closed when the client has left, or has to; nil for members
 //	watcher.done   closed when the watching has ended

@@ -37,7 +37,9 @@ func (p *Pool) join(r *Response, c *history.Cursor, last time.Time) (rest []byte
 		p.at, p.end = c.Place, history.View{}
 	}
 	for len(p.members) > 0 && p.at.Seq < c.Seq {
-		if more, _ := p.step(); !more && p.at.Seq < c.Seq {
+		more, _ := p.step()
+		p.note()
+		if !more && p.at.Seq < c.Seq {
 			return nil, false, nil
 		}
 	}
@@ -53,6 +55,7 @@ func (p *Pool) join(r *Response, c *history.Cursor, last time.Time) (rest []byte
 	}
 	k := r.sock
 	p.add(k, c.Sub)
+	p.note()
 	k.last, k.version = p.clock()-int64(time.Since(last)), 0
 	if v, ok := p.log.Read(p.at.Seq); ok && c.Sent.Compare(v.Head) == 0 {
 		k.version = v.Version

@@ -5,6 +5,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rowcast/cdc"
@@ -15,6 +16,9 @@ import (
 // Options of a Pool. None may be nil or zero.
 type Options struct {
 	Heartbeat time.Duration
+	// Patience is how long Pace waits for a pool that does not move. On a machine that
+	// is very busy a round takes long; nothing else holds the pool up.
+	Patience time.Duration
 	// Ping appends what a heartbeat carries beside a checkpoint, if anything.
 	Ping func(b []byte) []byte
 	// Slow serves a client that can't take what it is given: the rest of the
@@ -46,12 +50,16 @@ type Pool struct {
 	dirty   []*group      // that have frames noted
 	senders []sender
 	few     int // fewSends, or less in a test
+
+	place  atomic.Uint64 // at.Seq and 1; 0: there are no members
+	moved  chan struct{} // see doc.go
+	gaveUp bool          // see Pace, whose caller owns it
 }
 
 // New makes a Pool that follows log; nothing runs before Run, save for the watching
 // of clients that were adopted.
 func New(log *history.Log, o Options) *Pool {
-	return &Pool{Options: o, log: log, base: time.Now(), kick: make(chan struct{}, 1),
+	return &Pool{Options: o, log: log, base: time.Now(), kick: make(chan struct{}, 1), moved: make(chan struct{}, 1),
 		senders: make([]sender, runtime.GOMAXPROCS(0)), few: fewSends}
 }
 
@@ -85,6 +93,7 @@ func (p *Pool) follow(ctx context.Context, tick <-chan time.Time) (wake <-chan s
 	defer p.mu.Unlock()
 	for more := true; more && ctx.Err() == nil; {
 		more, wake = p.step()
+		p.note()
 		select {
 		case <-tick:
 			p.beat()
@@ -228,6 +237,9 @@ func (p *Pool) strike(k *socket) {
 	var moved *socket
 	p.members, moved = cut(p.members, k.place)
 	moved.place = k.place
+	if len(p.members) == 0 {
+		p.note()
+	}
 }
 
 // each calls f for every member; f may remove it.

@@ -101,18 +101,27 @@ type serving struct {
 	store  *history.Store
 	listen net.Listener
 	open   atomic.Int64 // connections
+	slow   atomic.Int64 // clients that were expelled
+	small  bool         // a client that does not read is soon full
 }
 
 func serve(t *testing.T, heartbeat time.Duration, tables ...string) *serving {
 	t.Helper()
+	return serveLog(t, 64<<20, heartbeat, func(int) {}, tables...)
+}
+
+func serveLog(t *testing.T, bytes int64, heartbeat time.Duration, sent func(int), tables ...string) *serving {
+	t.Helper()
 	s := &serving{publisher: &publisher{tables: tables, groups: make(chan transaction)}}
-	s.store = history.New(s, frame.NewCatalog(s, nil), history.Options{History: 64 << 20, MaxReplays: 1, Logger: slog.New(slog.DiscardHandler)})
+	s.store = history.New(s, frame.NewCatalog(s, nil), history.Options{History: bytes, MaxReplays: 1, Logger: slog.New(slog.DiscardHandler),
+		Pace: func(ctx context.Context) error { return s.Pace(ctx) }})
 	s.Pool = New(s.store.Live(), Options{
-		Heartbeat: heartbeat,
-		Ping:      func(b []byte) []byte { return append(b, ":ping\n"...) },
-		Closed:    func() { s.open.Add(-1) },
-		Sent:      func(int) {},
+		Heartbeat: heartbeat, Patience: time.Minute,
+		Ping:   func(b []byte) []byte { return append(b, ":ping\n"...) },
+		Closed: func() { s.open.Add(-1) },
+		Sent:   sent,
 		Slow: func(r *Response, at history.Place, sub *frame.Subscription, sent cdc.Position, rest []byte) {
+			s.slow.Add(1)
 			if c := s.store.At(at, sub, sent); r.Rest(rest) == nil {
 				s.follow(t, r, &c)
 				return
@@ -183,7 +192,9 @@ func (s *serving) client(t *testing.T, streams ...string) *client {
 		t.Fatal(err)
 	}
 	s.open.Add(1)
-	_ = other.(*net.TCPConn).SetWriteBuffer(4 << 10) // so that a client that does not read is soon full
+	if s.small {
+		_ = other.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	}
 	r, err := s.Adopt(other, []byte("head\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -242,6 +253,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // in order, also where others are full or gone.
 func TestSendersShareARound(t *testing.T) {
 	s := serve(t, time.Hour, "all", "few", "rare")
+	s.small = true
 	s.mu.Lock()
 	s.few = 0
 	s.senders = make([]sender, 4)
@@ -281,6 +293,46 @@ func TestSendersShareARound(t *testing.T) {
 		}
 	}
 	eventually(t, "those that have left to be noticed", func() bool { return s.Len() == len(clients)+len(stalled) })
+}
+
+// TestPoolPacesFeed: a machine that is too busy to write has the feed wait, rather than
+// every client fall out of the log.
+func TestPoolPacesFeed(t *testing.T) {
+	busy := time.NewTicker(5 * time.Millisecond)
+	t.Cleanup(busy.Stop) // after the pool has ended
+	s := serveLog(t, 1<<20, time.Hour, func(int) { <-busy.C }, "picks")
+	c := s.client(t, "picks")
+	const n = 100
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		for i := range n {
+			s.groups <- transaction{[]string{"picks"}, fmt.Sprint(i, strings.Repeat("x", 60<<10))}
+		}
+		s.groups <- transaction{[]string{"picks"}, "end"}
+	})
+	if got := len(c.lines(t, "data: ", "data: end")); got != n+1 || s.slow.Load() > 0 {
+		t.Errorf("the client got %d events, and fell out %d times", got, s.slow.Load())
+	}
+}
+
+// TestPoolThatStandsStill: a pool that does not move is not waited for.
+func TestPoolThatStandsStill(t *testing.T) {
+	s := serveLog(t, 256<<10, time.Hour, func(int) {}, "picks")
+	s.client(t, "picks")
+	before := s.store.Live().End()
+	s.Patience = time.Second / 2 // known to the feed with the first commit
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	begun := time.Now()
+	const n = 50
+	for range n {
+		s.groups <- transaction{[]string{"picks"}, strings.Repeat("x", 10<<10)}
+	}
+	eventually(t, "the feed", func() bool { return s.store.Live().End() == before+n })
+	if took := time.Since(begun); took < s.Patience || took > 20*s.Patience {
+		t.Errorf("it took %s", took)
+	}
 }
 
 // TestShares: each socket has its place in the shares once.

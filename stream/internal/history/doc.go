@@ -23,8 +23,9 @@
 // half under another: a Swap takes effect between two groups, in each feed, and a
 // Cursor passes from a lane to the live Log only where both have the same config.
 //
-// Nobody is waited for in the live feed. A slow Cursor falls out of the live Log,
-// and goes on in a lane; a lane is paced by its fastest reader.
+// No client is waited for in the live feed, only what Options.Pace waits for. A slow
+// Cursor falls out of the live Log, and goes on in a lane; a lane is paced by its
+// fastest reader.
 //
 // # Who owns what
 //

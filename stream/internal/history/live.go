@@ -21,6 +21,7 @@ import (
 // an id, which could be of the old binlog, now and then for others.
 type liveFeed struct {
 	*feed
+	paced  func(ctx context.Context) error // Options.Pace
 	source Source
 	logger *slog.Logger
 
@@ -33,7 +34,7 @@ type liveFeed struct {
 
 func newLiveFeed(c *frame.Catalog, src Source, o Options) *liveFeed {
 	f := &liveFeed{feed: newFeed(c, o.History), source: src, logger: o.Logger, rechecks: make(chan struct{}, 1)}
-	f.count = o.Published
+	f.count, f.paced = o.Published, o.Pace
 	return f
 }
 
@@ -41,6 +42,9 @@ func newLiveFeed(c *frame.Catalog, src Source, o Options) *liveFeed {
 func (f *liveFeed) run(ctx context.Context) error {
 	for {
 		reading, end := f.begin(ctx)
+		if f.paced != nil {
+			f.pace = func() error { return f.paced(reading) }
+		}
 		err := f.source.Read(reading, cdc.Position{}, f)
 		why, ok := frame.LossOf(err)
 		ended := errors.As(context.Cause(reading), &why)

@@ -229,6 +229,18 @@ func (l *Log) Read(seq uint64) (v View, ok bool) {
 	return v, true
 }
 
+// Lagging tells whether a reader that comes to frame number seq next would soon find
+// that the log has dropped it: more than half of what may be held is past it.
+func (l *Log) Lagging(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq >= l.next || len(l.chunks) == 0 {
+		return false
+	}
+	i := min(sort.Search(len(l.chunks), func(i int) bool { return l.chunks[i].end() > seq }), len(l.chunks)-1)
+	return l.total-l.chunks[i].total > l.limit/2
+}
+
 // Wait is closed by the next append.
 func (l *Log) Wait() <-chan struct{} {
 	l.mu.Lock()

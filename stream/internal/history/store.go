@@ -17,6 +17,9 @@ type Options struct {
 	Lanes      LaneOptions
 	Logger     *slog.Logger // must not be nil
 
+	// Pace is called before frames of the live feed become visible, and may wait, on
+	// its goroutine, for as long as ctx lasts; may be nil.
+	Pace func(ctx context.Context) error
 	// Published is called for each frame of the live feed, on its goroutine; may be nil.
 	Published func(c *frame.Catalog, f *frame.Frame)
 	// Resumed is called for each client that begins or has to begin again: from is
