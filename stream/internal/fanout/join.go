@@ -45,10 +45,13 @@ func (p *Pool) join(r *Response, c *history.Cursor, last time.Time) (rest []byte
 	}
 	if len(p.members) > 0 && c.Seq < p.at.Seq {
 		var ok bool
-		if rest, ok, err = p.reach(r, c); !ok || err != nil {
+		if rest, ok, err = p.reach(r, c, &last); !ok || err != nil {
 			return rest, false, err
 		}
-		last = time.Now()
+	}
+	v, held := p.log.Read(p.at.Seq)
+	if held && len(v.Frames) == 0 {
+		p.ends(v) // the checkpoint moves without a frame, too, and nobody is woken for that
 	}
 	if len(p.members) == 0 && p.at.Seq != c.Seq || c.Sub.Catalog() != p.catalog || c.Pos.Compare(p.at.Pos) > 0 {
 		return nil, false, nil
@@ -57,7 +60,7 @@ func (p *Pool) join(r *Response, c *history.Cursor, last time.Time) (rest []byte
 	p.add(k, c.Sub)
 	p.note()
 	k.last, k.version = p.clock()-int64(time.Since(last)), 0
-	if v, ok := p.log.Read(p.at.Seq); ok && c.Sent.Compare(v.Head) == 0 {
+	if held && c.Sent.Compare(v.Head) == 0 {
 		k.version = v.Version
 	}
 	select {
@@ -67,9 +70,9 @@ func (p *Pool) join(r *Response, c *history.Cursor, last time.Time) (rest []byte
 	return nil, true, nil
 }
 
-// reach writes what the client lacks up to the pool's place. Not ok: it goes on
-// alone, with nothing lost once it has rest.
-func (p *Pool) reach(r *Response, c *history.Cursor) (rest []byte, ok bool, err error) {
+// reach writes what the client lacks up to the pool's place, and sets last if that is
+// anything. Not ok: it goes on alone, with nothing lost once it has rest.
+func (p *Pool) reach(r *Response, c *history.Cursor, last *time.Time) (rest []byte, ok bool, err error) {
 	before := *c
 	buf, _, err := c.Next(make([]byte, 0, 4<<10), stepBytes, p.at.Seq)
 	if err != nil || c.Seq != p.at.Seq || c.Big != nil {
@@ -81,6 +84,7 @@ func (p *Pool) reach(r *Response, c *history.Cursor) (rest []byte, ok bool, err 
 	}
 	chunk := chunkOf(buf)
 	n, full, err := r.sock.write(chunk)
+	*last = time.Now()
 	p.Sent(n)
 	return chunk[n:], !full, err
 }

@@ -182,6 +182,14 @@ type client struct {
 
 func (s *serving) client(t *testing.T, streams ...string) *client {
 	t.Helper()
+	k, r, c := s.arrive(t, streams...)
+	s.follow(t, r, c)
+	return k
+}
+
+// arrive is a client that has still to join.
+func (s *serving) arrive(t *testing.T, streams ...string) (*client, *Response, *history.Cursor) {
+	t.Helper()
 	conn, err := net.Dial("tcp", s.listen.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -208,12 +216,11 @@ func (s *serving) client(t *testing.T, streams ...string) *client {
 		t.Fatal(err)
 	}
 	c := s.store.At(history.Place{Seq: s.store.Live().End(), Pos: head}, sub, head)
-	s.follow(t, r, &c)
 	k := &client{conn, bufio.NewReader(conn)}
 	if head, err := k.in.ReadString('\n'); err != nil || head != "head\n" {
 		t.Fatal(head, err)
 	}
-	return k
+	return k, r, &c
 }
 
 // lines reads the chunks up to the line last, and returns what follows a prefix.
@@ -387,6 +394,39 @@ func TestHeartbeatsBesideTraffic(t *testing.T) {
 	s.groups <- transaction{[]string{"picks"}, "next"}
 	if got := c.lines(t, ":", "data: next"); strings.Join(got, " ") != "begin ping" {
 		t.Errorf("after an hour of silence: %q", got)
+	}
+}
+
+// TestJoinBesideQuietTraffic: where only the checkpoint moves, because nobody publishes
+// what is written, clients join all the same.
+func TestJoinBesideQuietTraffic(t *testing.T) {
+	s := serve(t, time.Hour, "picks")
+	s.client(t, "picks")
+	_, before := s.store.Live().Current()
+	s.groups <- transaction{}
+	eventually(t, "the checkpoint", func() bool { _, head := s.store.Live().Current(); return head != before })
+	_, r, c := s.arrive(t, "picks")
+	if joined, err := s.Join(r, c, time.Now()); !joined || err != nil {
+		t.Errorf("joined: %t, %v", joined, err)
+		s.Release(r)
+	}
+}
+
+// TestJoinKeepsSilence: a client that was brought to the pool's place without a byte has
+// its heartbeat when it is due.
+func TestJoinKeepsSilence(t *testing.T) {
+	s := serve(t, time.Hour, "picks", "teams")
+	first := s.client(t, "teams")
+	_, r, c := s.arrive(t, "picks")
+	s.groups <- transaction{[]string{"teams"}, "passes"}
+	first.lines(t, "data: ", "data: passes")
+	if joined, err := s.Join(r, c, time.Now().Add(-time.Hour)); !joined || err != nil {
+		t.Fatalf("joined: %t, %v", joined, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if silence := time.Duration(s.clock() - r.sock.last); silence < time.Hour {
+		t.Errorf("it was silent for an hour, and passes for %s", silence)
 	}
 }
 

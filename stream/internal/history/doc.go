@@ -39,6 +39,7 @@
 //	lanes.active, kept, catalog  clients, lanes' goroutines      lanes.mu
 //	Cursor                       whoever serves the client       ownership
 //	liveFeed.end                 the live feed's goroutine       its mu     rechecks
+//	liveFeed.lost                the live feed's goroutine       none
 //	nowCache                     clients                         its mu
 //
 // Locks are taken in this order: lanes.mu or Encoder.mu, then Log.mu. No two Logs

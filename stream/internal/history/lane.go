@@ -16,12 +16,13 @@ var (
 	errMet      = errors.New("the lane has met the live log")
 	errUnwanted = errors.New("nobody reads the lane any more")
 	errSealed   = errors.New("the lane's frames have keys of an old form")
+	errLost     = errors.New("the lane reads a history that is gone")
 	errBudget   = errors.New("the lane has read its share")
 )
 
 // movesOn tells whether a lane's readers go on elsewhere at once.
 func movesOn(err error) bool {
-	return errors.Is(err, errMet) || errors.Is(err, errUnwanted) || errors.Is(err, errSealed)
+	return errors.Is(err, errMet) || errors.Is(err, errUnwanted) || errors.Is(err, errSealed) || errors.Is(err, errLost)
 }
 
 // lane is a feed of older frames, shared by clients whose ids lie below the live
@@ -51,7 +52,7 @@ const (
 	gathering state = iota // waits for others that need a lane
 	reading
 	ended  // its readers may take what is left
-	sealed // they alone: its keys are of an old form
+	sealed // they alone: its keys are of an old form, or its history is gone
 )
 
 // laneSeat is a client of a lane as the lane's pacing sees it.
@@ -155,9 +156,12 @@ func (l *lane) count() int {
 
 // joined tells whether the live log has what follows: then the lane's frames are
 // as good as its own. Not if it is under another config: it still has a group to
-// end under the old one, or the lane has.
+// end under the old one, or the lane has. A lane that has not begun has joined nothing.
 func (l *lane) joined() bool {
 	reach, _ := l.log.extent()
+	if reach.IsZero() {
+		return false
+	}
 	config, _ := l.log.Current()
 	p := l.lanes.live.find(reach)
 	return (p.where == here || p.where == above) && p.catalog == config

@@ -185,3 +185,96 @@ func TestNoLaneAfterClose(t *testing.T) {
 		t.Error("a lane has begun")
 	}
 }
+
+// TestKeptLaneOutlastsVisitors: a client that leaves before its lane has begun does not
+// take the place of what is kept.
+func TestKeptLaneOutlastsVisitors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{groups: 50}
+		s, sub, stop := newStore(t, src, Options{History: MinHistory, MaxReplays: 1})
+		defer stop()
+		begin := func(group int) *Cursor {
+			c := &Cursor{Sub: sub}
+			if _, err := s.Start(t.Context(), c, src.start(group).String(), nil); err != nil || !c.Replaying() {
+				t.Fatalf("it does not replay: %v", err)
+			}
+			return c
+		}
+		c := begin(10)
+		read(t, s, c, 40)
+		c.Detach()
+		synctest.Wait()
+		if s.lanes.kept == nil {
+			t.Fatal("no lane is kept")
+		}
+		begin(0).Detach()
+		synctest.Wait()
+		c = begin(10)
+		defer c.Detach()
+		if n := s.Lanes(); n != 0 {
+			t.Errorf("%d lanes for what was kept", n)
+		}
+	})
+}
+
+// resetSource is a binlog that is reset. The replay under way then hangs, as on a server
+// that goes on with the dump of a file that is gone.
+type resetSource struct {
+	*fakeSource
+	reset chan struct{} // closed by the RESET
+}
+
+func (r *resetSource) Read(ctx context.Context, from cdc.Position, h cdc.Handler) error {
+	select {
+	case <-r.reset:
+		if err := h.Checkpoint(at(1, 4, lineage+1), time.Time{}); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	default:
+	}
+	if err := h.Checkpoint(r.end(), time.Time{}); err != nil {
+		return err
+	}
+	<-r.reset
+	return cdc.ErrForeign
+}
+
+// TestLossReachesLanes: whoever waits for a replay hears of it as well when the history
+// that it reads is gone.
+func TestLossReachesLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &resetSource{&fakeSource{groups: 5, slow: time.Hour}, make(chan struct{})}
+		s, sub, stop := newStore(t, src, Options{History: MinHistory, MaxReplays: 1})
+		defer stop()
+		c := &Cursor{Sub: sub}
+		defer c.Detach()
+		if _, err := s.Start(t.Context(), c, src.start(0).String(), nil); err != nil || !c.Replaying() {
+			t.Fatal(err)
+		}
+		read(t, s, c, 1)
+		lost := time.Now()
+		close(src.reset)
+		for {
+			buf, v, err := c.Next(nil, 1<<20, ToEnd)
+			if len(buf) > 0 {
+				t.Fatalf("after %s the client goes on in the history that is gone: %q", time.Since(lost), buf)
+			}
+			buf, moved, err := s.Move(t.Context(), c, v, err, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if moved {
+				if !strings.Contains(string(buf), `"foreign"`) || c.Replaying() || c.Pos != at(1, 4, lineage+1) {
+					t.Errorf("it stands at %s, and got %q", c.Pos, buf)
+				}
+				break
+			}
+			<-v.Wake
+		}
+		if took := time.Since(lost); took > 2*again {
+			t.Errorf("the reset took %s", took)
+		}
+	})
+}

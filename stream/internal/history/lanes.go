@@ -177,14 +177,17 @@ func (m *lanes) swap(c *frame.Catalog) {
 	m.tidy()
 }
 
-// seal ends every lane: one may have rendered frames that it has not published yet.
-// Their clients go on in others.
-func (m *lanes) seal() {
+// seal ends every lane, and drops the kept one. Clients may take what a lane has, and
+// go on elsewhere. With errSealed the lanes' keys are of an old form, and one may have
+// rendered frames that it has not published yet. With errLost the live feed reads
+// another history: the server lets a dump of the one before hang, without an error, and
+// whoever waits for it would hear of nothing.
+func (m *lanes) seal(why error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, l := range m.active {
 		l.state = sealed
-		l.end(errSealed)
+		l.end(why)
 	}
 	if m.kept != nil {
 		m.kept.log.discard()

@@ -24,6 +24,7 @@ type liveFeed struct {
 	paced  func(ctx context.Context) error // Options.Pace
 	source Source
 	logger *slog.Logger
+	lost   bool // exactness, and the next reading's first checkpoint has still to come
 
 	rechecks  chan struct{} // capacity 1: one look at the server serves all that asked for it
 	rechecked atomic.Int64  // when the newest look began, unix nanoseconds
@@ -59,6 +60,7 @@ func (f *liveFeed) run(ctx context.Context) error {
 		f.drop() // what the reading has left of a group
 		f.Forget()
 		f.log.lose(why)
+		f.lost = true
 		if pause(ctx, again) != nil {
 			return nil
 		}

@@ -45,7 +45,11 @@ func New(src Source, c *frame.Catalog, o Options) *Store {
 	s := &Store{source: src, live: newLiveFeed(c, src, o), resumed: o.Resumed}
 	s.lanes = &lanes{LaneOptions: o.Lanes.withDefaults(o.History), max: o.MaxReplays, live: s.live.log, source: src,
 		catalog: c, freed: make(chan struct{})}
-	s.live.reached = func(cdc.Position) error {
+	s.live.reached = func(p cdc.Position) error {
+		if s.live.lost && !p.IsZero() { // the Log has begun again
+			s.live.lost = false
+			s.lanes.seal(errLost)
+		}
 		s.lanes.tidy()
 		return nil
 	}
@@ -78,7 +82,7 @@ func (s *Store) Swap(c *frame.Catalog) {
 // feed renders, on its goroutine.
 func (s *Store) Seal() {
 	s.live.log.seal()
-	s.lanes.seal()
+	s.lanes.seal(errSealed)
 }
 
 // Live is the Log of the live feed.
