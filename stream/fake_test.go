@@ -86,11 +86,6 @@ func change(start cdc.Position, event, row int) cdc.Position {
 	return p
 }
 
-// blockOf is an event's block as an Encoder writes it.
-func blockOf(pos cdc.Position, data []byte) []byte {
-	return fmt.Appendf(nil, "id: %s\ndata: %s\n\n", pos, data)
-}
-
 // commit appends a group and returns the ids of its changes.
 func (f *fakeSource) commit(rows ...row) []string {
 	f.mu.Lock()

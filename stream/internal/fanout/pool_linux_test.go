@@ -29,7 +29,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type publisher struct {
 	tables []string
 	groups chan transaction
-	next   atomic.Uint32
 }
 
 // transaction is a transaction of one change of each table.
