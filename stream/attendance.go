@@ -15,6 +15,7 @@ type attendance struct {
 	logger *slog.Logger
 
 	count   atomic.Int64  // connections that are counted against max
+	came    atomic.Uint64 // connections that were let in, ever; see tidy
 	closing atomic.Bool   // set before closed is closed
 	closed  chan struct{} // nobody is let in any more, and everybody is to leave
 	once    sync.Once     // for closed
@@ -44,6 +45,7 @@ func (a *attendance) admit() error {
 		err = later("the connection limit is reached")
 		a.warnFull()
 	default:
+		a.came.Add(1)
 		return nil
 	}
 	a.leave()

@@ -70,6 +70,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() { s.pool.Run(serving) })
+	wg.Go(func() { s.clients.tidy(serving) })
 	err := s.history.Run(ctx)
 	over, cancel := context.WithCancel(ctx)
 	cancel()
