@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rowcast/cdc"
+	"rowcast/stream/frame"
 	"rowcast/stream/internal/history"
 )
 
@@ -79,6 +80,66 @@ func TestConfigWithinTransaction(t *testing.T) {
 	if b := c.event(); b.id != id || b.data != "new:after" {
 		t.Fatalf("got %s %.20q, want %s", b.id, b.data, id)
 	}
+}
+
+// TestConfigWaitsForSlowClients: a client that has a part of a transaction gets the rest
+// under the same config, though history no longer holds it, whether the live feed has
+// the new one or is still within the transaction.
+func TestConfigWaitsForSlowClients(t *testing.T) {
+	for _, swapped := range []bool{false, true} {
+		src := newFake()
+		src.commit(row{"picks", "before"})
+		s := serve(t, Config{History: minHistory}, src, fakeRenderer{tables: []string{"teams", "picks"}}).started(t)
+		slow := []history.Cursor{s.alone(t, "picks"), s.alone(t, "picks")}
+		ids, goOn := within(t, s)
+		s.Swap(fakeRenderer{tables: []string{"picks", "teams"}, prefix: "new:"})
+		if swapped {
+			goOn()
+			eventually(t, "the new config", func() bool { c, _ := s.history.Live().Current(); return c.Name(0) == "picks" })
+		}
+		var after string
+		for i := range slow {
+			c, took := &slow[i], 5+100*i
+			c.Seq += uint64(took)
+			c.Pos = position(t, ids[took-1])
+			var got []frame.Message
+			for rest := len(ids) - took; len(got) <= rest; {
+				buf, v, err := c.Next(nil, 1<<20, history.ToEnd)
+				for block := range strings.SplitAfterSeq(string(buf), "\n\n") {
+					if m, fires := frame.Parse([]byte(block)); fires {
+						got = append(got, m)
+					}
+				}
+				said, moved, err := s.history.Move(t.Context(), c, v, err, nil)
+				switch {
+				case err != nil || len(said) > 0:
+					t.Fatalf("%q, %v", said, err)
+				case len(got) >= 50 && !swapped:
+					goOn()
+					swapped = true
+				case len(got) == rest && after == "":
+					after = src.commit(row{"picks", "after"})[0]
+				case !moved && len(v.Frames) == 0 && len(got) <= rest:
+					<-v.Wake
+				}
+			}
+			c.Detach()
+			for j, id := range append(ids[took:len(ids):len(ids)], after) {
+				if m := got[j]; m.ID != id || strings.HasPrefix(m.Data, "new:") != (id == after) {
+					t.Fatalf("client %d, event %d: %s %.20q, want %s", i, j, m.ID, m.Data, id)
+				}
+			}
+		}
+	}
+}
+
+func position(t *testing.T, id string) cdc.Position {
+	t.Helper()
+	p, err := cdc.ParsePosition(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // lose makes the source begin another history, of n rows.

@@ -63,6 +63,13 @@ func (e *Encoder) Swap(c *Catalog) {
 	}
 }
 
+// Within has the encoder begin in the group at: a Swap waits for that group's end.
+func (e *Encoder) Within(at cdc.Position) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.inGroup, e.begin = true, at
+}
+
 // swapPending puts the pending config in force; under mu.
 func (e *Encoder) swapPending() {
 	if e.pending == nil {

@@ -176,6 +176,15 @@ func (c *Cursor) attach(l *Log, to seat, p place, pos cdc.Position, buf []byte) 
 	return c.bind(buf, p.catalog)
 }
 
+// within is the config that what follows pos in its group has to come under: the client
+// has a part of the group already. nil: it has not, or was not connected then.
+func (c *Cursor) within(pos cdc.Position) *frame.Catalog {
+	if c.log == nil || pos.IsCheckpoint() {
+		return nil
+	}
+	return c.Sub.Catalog()
+}
+
 // Detach gives up the cursor's part in a lane. It must be called before the cursor
 // is dropped.
 func (c *Cursor) Detach() {

@@ -21,7 +21,8 @@
 //
 // No transaction reaches a Cursor that stays connected half under one config and
 // half under another: a Swap takes effect between two groups, in each feed, and a
-// Cursor passes from a lane to the live Log only where both have the same config.
+// Cursor passes in mid-group only to a feed that has the same config there; it gets a
+// lane under the old one if need be.
 //
 // No client is waited for in the live feed, only what Options.Pace waits for. A slow
 // Cursor falls out of the live Log, and goes on in a lane; a lane is paced by its

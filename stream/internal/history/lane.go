@@ -148,6 +148,14 @@ func (l *lane) finish(all context.Context, err error) {
 	m.freed = make(chan struct{})
 }
 
+// group is the one that the lane renders, or renders next; p is a place in its log.
+func (l *lane) group(p place) cdc.Position {
+	if p.head.IsZero() {
+		return l.from.Group()
+	}
+	return p.head
+}
+
 func (l *lane) count() int {
 	l.lanes.mu.Lock()
 	defer l.lanes.mu.Unlock()

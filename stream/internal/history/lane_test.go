@@ -181,7 +181,7 @@ func TestNoLaneAfterClose(t *testing.T) {
 	src := &fakeSource{groups: 5}
 	s, _, stop := newStore(t, src, Options{History: MinHistory, MaxReplays: 1})
 	stop()
-	if seat, _, _ := s.lanes.sit(src.start(0)); seat != nil || s.Lanes() != 0 {
+	if seat, _, _ := s.lanes.sit(src.start(0), nil); seat != nil || s.Lanes() != 0 {
 		t.Error("a lane has begun")
 	}
 }

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -49,7 +50,7 @@ func (m *lanes) join(ctx context.Context, c *Cursor, pos cdc.Position, buf []byt
 	patience, stop := context.WithTimeout(ctx, m.Ending)
 	defer stop()
 	for {
-		s, p, freed := m.sit(pos)
+		s, p, freed := m.sit(pos, c.within(pos))
 		switch {
 		case s != nil && p.bad != nil:
 			s.leave()
@@ -70,11 +71,11 @@ func (m *lanes) join(ctx context.Context, c *Cursor, pos cdc.Position, buf []byt
 const laneTaken = Later("every replay lane is taken")
 
 // sit takes a seat in a lane. There may be none, but a lane that is about to end:
-// then freed tells when.
-func (m *lanes) sit(pos cdc.Position) (s *laneSeat, p place, freed <-chan struct{}) {
+// then freed tells when. The config is nil where the newest will do.
+func (m *lanes) sit(pos cdc.Position, under *frame.Catalog) (s *laneSeat, p place, freed <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l, p := m.choose(pos); l != nil {
+	if l, p := m.choose(pos, cmp.Or(under, m.catalog)); l != nil {
 		s := &laneSeat{lane: l, start: pos}
 		l.seats[s] = true
 		return s, p, nil
@@ -88,10 +89,11 @@ func (m *lanes) sit(pos cdc.Position) (s *laneSeat, p place, freed <-chan struct
 
 // choose finds or starts a lane, under mu: one that holds the position; one that
 // has not started, which then starts there; one that will soon come past; a new
-// one; any that will come past.
-func (m *lanes) choose(pos cdc.Position) (*lane, place) {
+// one; any that will come past. What follows pos in its group has to come under the
+// config.
+func (m *lanes) choose(pos cdc.Position, under *frame.Catalog) (*lane, place) {
 	if l := m.kept; l != nil {
-		if p := l.log.find(pos); p.where == here && l.joined() {
+		if p := l.log.find(pos); p.where == here && p.catalog == under && l.joined() {
 			return l, p
 		}
 	}
@@ -99,6 +101,7 @@ func (m *lanes) choose(pos cdc.Position) (*lane, place) {
 	for _, l := range m.active {
 		p := l.log.find(pos)
 		switch {
+		case p.catalog != under || under != m.catalog && l.group(p) != pos.Group(): // it has, or will have, another at pos
 		case l.state >= ended:
 			if l.state == ended && p.where == here && l.joined() { // hanging up takes its time, and others come meanwhile
 				return l, p
@@ -120,7 +123,7 @@ func (m *lanes) choose(pos cdc.Position) (*lane, place) {
 		}
 	}
 	if len(m.active) < m.max && m.ctx != nil {
-		l := m.open(pos)
+		l := m.open(pos, under)
 		return l, l.log.find(pos)
 	}
 	if coming != nil {
@@ -134,9 +137,15 @@ func (m *lanes) passesSoon(p, pos cdc.Position) bool {
 	return p.File() == pos.File() && int64(pos.Offset())-int64(p.Offset()) < m.Near
 }
 
-func (m *lanes) open(pos cdc.Position) *lane {
-	l := &lane{feed: newFeed(m.catalog, m.Window), lanes: m, opened: time.Now(), from: pos,
+// open begins a lane. If the config is not the newest, it holds for the group at pos
+// alone.
+func (m *lanes) open(pos cdc.Position, under *frame.Catalog) *lane {
+	l := &lane{feed: newFeed(under, m.Window), lanes: m, opened: time.Now(), from: pos,
 		news: make(chan struct{}, 1), seats: map[*laneSeat]bool{}}
+	if under != m.catalog {
+		l.Within(pos.Group())
+		l.Swap(m.catalog)
+	}
 	l.ctx, l.end = context.WithCancelCause(m.ctx)
 	l.pace, l.reached = l.wait, l.check
 	m.active = append(m.active, l)
