@@ -271,6 +271,7 @@ func (p *parser) effect(line string) {
 	here := group{p.file, p.start}
 	for _, i := range e.loses {
 		p.losses = append(p.losses, loss{here, i, line})
+		p.lost[place{here, i}] = true
 	}
 	for _, i := range e.alters {
 		p.alters[i] = append(p.alters[i], alteration{here, sent})

@@ -43,6 +43,11 @@ type loss struct {
 	text  string
 }
 
+type place struct {
+	at    group
+	table int
+}
+
 // alteration is a statement after which a table's columns may be others.
 type alteration struct {
 	at   group
@@ -61,6 +66,7 @@ type truth struct {
 	xaGroups int
 	orphans  map[group]bool // XA COMMITs and ROLLBACKs whose XA PREPARE is not in the binlog, or is ended there: by a crash
 	losses   []loss
+	lost     map[place]bool // the same
 	alters   map[int][]alteration
 }
 
@@ -132,7 +138,7 @@ func readTruth(ctx context.Context, s *throwaway.Server, tables *schema, known *
 	}
 	slices.Sort(files)
 	tr := &truth{schema: tables, mysql: s.Flavor() == throwaway.MySQL, groups: map[group]bool{}, bounds: map[group]bool{},
-		orphans: map[group]bool{}, lineage: map[uint32]uint32{}, alters: map[int][]alteration{}}
+		orphans: map[group]bool{}, lineage: map[uint32]uint32{}, alters: map[int][]alteration{}, lost: map[place]bool{}}
 	p := &parser{truth: tr, xa: map[string][]pending{}, known: known, defs: tables.definitions()}
 	for _, f := range files {
 		number, err := strconv.ParseUint(strings.TrimPrefix(filepath.Ext(f), "."), 10, 32)

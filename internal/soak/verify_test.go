@@ -71,7 +71,7 @@ func (s *subscriber) expected(f *fact) (hash uint64, judged bool) {
 func (s *subscriber) verify(tr *truth, allowed map[string]bool) (v verdict) {
 	v.events = len(s.records)
 	s.verifyIDs(&v, tr)
-	told := map[group]bool{}
+	told := map[group][]turn{}
 	from := 0
 	for n := 1; n <= len(s.turns); n++ {
 		if n < len(s.turns) {
@@ -79,7 +79,7 @@ func (s *subscriber) verify(tr *truth, allowed map[string]bool) (v verdict) {
 			next := s.turns[n]
 			if next.reason == "schema" {
 				about := next.about()
-				if told[about] = true; !s.excused(tr, next, about) {
+				if told[about] = append(told[about], next); !s.excused(tr, next, about) {
 					v.unexpected++
 					v.note("reset %s", next.message)
 				}
@@ -125,7 +125,7 @@ func (t turn) about() group {
 
 // stretch compares what came between the turns from and to, of which only the
 // first and the last break the sequence.
-func (s *subscriber) stretch(v *verdict, tr *truth, from, to int, told map[group]bool) {
+func (s *subscriber) stretch(v *verdict, tr *truth, from, to int, told map[group][]turn) {
 	got, end := s.records[s.turns[from].records:], at{file: math.MaxUint32}
 	if to < len(s.turns) {
 		got, end = s.records[s.turns[from].records:s.turns[to].records], s.turns[to].from.at
@@ -137,7 +137,7 @@ func (s *subscriber) stretch(v *verdict, tr *truth, from, to int, told map[group
 	s.span(v, tr, s.turns[from].from, end, got, told)
 	for _, l := range tr.losses {
 		begun := at{file: l.at[0], pos: l.at[1]}
-		if s.wants(l.table) && begun.compare(s.turns[from].from.at) >= 0 && begun.compare(end) < 0 && !told[l.at] {
+		if s.wants(l.table) && begun.compare(s.turns[from].from.at) >= 0 && begun.compare(end) < 0 && told[l.at] == nil {
 			v.missed++
 			v.note("no reset for %s at %d/%d", l.text, l.at[0], l.at[1])
 		}
@@ -156,7 +156,7 @@ func (s *subscriber) reason(tr *truth, t turn, about group, table int) bool {
 	if tr.orphans[about] {
 		return true // it changed what the binlog lacks, by the server's own doing
 	}
-	if slices.ContainsFunc(tr.losses, func(l loss) bool { return l.at == about && l.table == table }) {
+	if tr.lost[place{about, table}] {
 		return true
 	}
 	i := tr.firstOf(at{file: about[0], pos: about[1]})
@@ -183,7 +183,7 @@ func (tr *truth) firstOf(from at) int {
 }
 
 // span compares the facts after a checkpoint, before end, with what came.
-func (s *subscriber) span(v *verdict, tr *truth, from id, end at, got []record, told map[group]bool) {
+func (s *subscriber) span(v *verdict, tr *truth, from id, end at, got []record, told map[group][]turn) {
 	k := 0
 	for i := tr.firstOf(at{file: from.file, pos: from.pos}); i < len(tr.facts) && tr.facts[i].at.compare(end) < 0; i++ {
 		f := &tr.facts[i]
@@ -191,7 +191,7 @@ func (s *subscriber) span(v *verdict, tr *truth, from id, end at, got []record, 
 			continue
 		}
 		want, judged := s.expected(f)
-		if !judged && !told[f.at.group()] {
+		if !judged && told[f.at.group()] == nil {
 			v.missed++
 			v.note("no reset for %s, which can't be judged for %q", tr.describe(f), s.binds[int(f.table)])
 		}
@@ -219,7 +219,8 @@ func (s *subscriber) span(v *verdict, tr *truth, from id, end at, got []record, 
 			i--
 			continue
 		}
-		if told[f.at.group()] && s.toldOf(tr, f) {
+		// A reset said that this stream has lost something in the group.
+		if slices.ContainsFunc(told[f.at.group()], func(t turn) bool { return s.reason(tr, t, f.at.group(), int(f.table)) }) {
 			continue
 		}
 		v.lost++
@@ -228,14 +229,6 @@ func (s *subscriber) span(v *verdict, tr *truth, from id, end at, got []record, 
 	for ; k < len(got); k++ {
 		s.surplus(v, got, k)
 	}
-}
-
-// toldOf: a reset told the subscriber that this stream has lost something in the
-// fact's group.
-func (s *subscriber) toldOf(tr *truth, f *fact) bool {
-	return slices.ContainsFunc(s.turns, func(t turn) bool {
-		return t.reason == "schema" && t.about() == f.at.group() && s.reason(tr, t, f.at.group(), int(f.table))
-	})
 }
 
 // describe is for people.
