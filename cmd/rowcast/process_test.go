@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	osexec "os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,12 +19,29 @@ type process struct {
 	*program.Process
 }
 
-// spawn starts `serve` as a process and waits until it is ready.
+// spawn starts `serve` as a process, with the code of this test's own binary, and
+// waits until it is ready.
 func spawn(t testing.TB, config string, through ...string) *process {
+	t.Helper()
+	return spawnProgram(t, os.Args[0], config, through...)
+}
+
+// build builds rowcast without the race detector, which multiplies memory: for
+// tests that measure the process. GOFLAGS may ask for the detector.
+func build(t testing.TB) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "rowcast")
+	if out, err := osexec.Command("go", "build", "-race=false", "-o", file, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return file
+}
+
+func spawnProgram(t testing.TB, bin, config string, through ...string) *process {
 	t.Helper()
 	file := writeConfig(t, config)
 	i := &instance{out: &syncBuffer{}, file: file}
-	args := append(through, os.Args[0], "serve", "--config", file)
+	args := append(through, bin, "serve", "--config", file)
 	cmd := osexec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), asMain+"=1")
 	cmd.Stderr = i.out
