@@ -22,6 +22,8 @@ type Config struct {
 	History    int64         // bytes of recent frames kept in memory
 	MaxReplays int           // binlog readers for clients older than History
 	MaxClients int
+	RowsMemory int64 // bytes of tables' rows kept for clients that begin
+	MaxQueries int   // for such rows at a time
 
 	Listen      string   // the address that is served, host:port: loopback ones check Host
 	AdminListen string   // the same for Admin
@@ -35,6 +37,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Heartbeat: 15 * time.Second, Retry: 2 * time.Second, History: 64 << 20, MaxReplays: 4, MaxClients: 100_000,
+		RowsMemory: 64 << 20, MaxQueries: 2,
 	}
 }
 
@@ -43,6 +46,7 @@ func (c Config) withDefaults() Config {
 	c.Heartbeat, c.Retry = cmp.Or(c.Heartbeat, d.Heartbeat), cmp.Or(c.Retry, d.Retry)
 	c.History = cmp.Or(c.History, d.History)
 	c.MaxReplays, c.MaxClients = cmp.Or(c.MaxReplays, d.MaxReplays), cmp.Or(c.MaxClients, d.MaxClients)
+	c.RowsMemory, c.MaxQueries = cmp.Or(c.RowsMemory, d.RowsMemory), cmp.Or(c.MaxQueries, d.MaxQueries)
 	return c
 }
 
@@ -67,6 +71,8 @@ func (c Config) Validate() error {
 		{"stream.history", c.History, minHistory, 64 << 30, "64KiB to 64GiB"},
 		{"stream.max_replays", int64(c.MaxReplays), 1, 1000, "1 to 1000"},
 		{"stream.max_clients", int64(c.MaxClients), 1, 10_000_000, "1 to 10000000"},
+		{"stream.rows_memory", c.RowsMemory, 1 << 20, 64 << 30, "1MiB to 64GiB"},
+		{"stream.max_queries", int64(c.MaxQueries), 1, 64, "1 to 64"},
 	} {
 		if n.value < n.low || n.value > n.high {
 			return &FieldError{n.key, "out of range; allowed: " + n.text}
@@ -75,8 +81,8 @@ func (c Config) Validate() error {
 	switch {
 	case strings.ContainsAny(c.Ping, "\r\n\x00"):
 		return &FieldError{"stream.ping", "an event name can't contain a line break"}
-	case c.Ping == "reset":
-		return &FieldError{"stream.ping", `"reset" is the event that reports lost exactness; choose another name`}
+	case slices.Contains(reservedEvents, c.Ping):
+		return &FieldError{"stream.ping", fmt.Sprintf("%q is reserved; choose another name", c.Ping)}
 	case len(c.CORSOrigins) > 1 && slices.Contains(c.CORSOrigins, "*"):
 		return &FieldError{"http.cors_origins", `"*" must stand alone; remove it or the other origins`}
 	}
@@ -92,6 +98,10 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+// reservedEvents would be taken for something else: what rowcast itself sends, and
+// what EventSource fires.
+var reservedEvents = []string{"reset", "rows", "ready", "auth", "error", "open"}
 
 // originMistake says why o is not what a browser sends in Origin, or "*".
 func originMistake(o string) string {

@@ -62,6 +62,8 @@ type streamConfig struct {
 	History    size     `toml:"history"`
 	MaxReplays int      `toml:"max_replays"`
 	MaxClients int      `toml:"max_clients"`
+	RowsMemory size     `toml:"rows_memory"`
+	MaxQueries int      `toml:"max_queries"`
 }
 
 type valuesConfig struct {
@@ -79,6 +81,7 @@ func defaultConfig() *config {
 		Stream: streamConfig{
 			Heartbeat: duration(s.Heartbeat), Retry: duration(s.Retry), Padding: size(s.Padding), Ping: s.Ping,
 			History: size(s.History), MaxReplays: s.MaxReplays, MaxClients: s.MaxClients,
+			RowsMemory: size(s.RowsMemory), MaxQueries: s.MaxQueries,
 		},
 		Values: valuesConfig{Bigint: "number", Decimal: "string"},
 		lines:  map[string]int{},
@@ -207,6 +210,7 @@ func (c *config) stream() stream.Config {
 		Heartbeat: time.Duration(s.Heartbeat), Retry: time.Duration(s.Retry),
 		Padding: int(s.Padding), Ping: s.Ping, History: int64(s.History),
 		MaxReplays: s.MaxReplays, MaxClients: s.MaxClients,
+		RowsMemory: int64(s.RowsMemory), MaxQueries: s.MaxQueries,
 		Listen: string(c.HTTP.Listen), AdminListen: string(c.Admin.Listen),
 		Hosts: c.HTTP.Hosts, CORSOrigins: c.HTTP.CORSOrigins, Version: version(),
 	}

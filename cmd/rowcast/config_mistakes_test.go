@@ -101,6 +101,18 @@ func TestConfigMistakes(t *testing.T) {
 			text: "[stream]\nmax_replays = 0\nmax_clients = -1" + someTable,
 			want: `c.toml:2: stream.max_replays: out of range; allowed: 1 to 1000`,
 		},
+		"memory of rows out of range": {
+			text: "[stream]\nrows_memory = \"1000KiB\"" + someTable,
+			want: `c.toml:2: stream.rows_memory: out of range; allowed: 1MiB to 64GiB`,
+		},
+		"queries out of range": {
+			text: "[stream]\nmax_queries = 65" + someTable,
+			want: `c.toml:2: stream.max_queries: out of range; allowed: 1 to 64`,
+		},
+		"ping like an event of rows": {
+			text: "[stream]\nping = \"ready\"" + someTable,
+			want: `c.toml:2: stream.ping: "ready" is reserved; choose another name`,
+		},
 		"server_id out of range": {
 			text: "[source]\nserver_id = -1" + someTable,
 			want: `c.toml:2: source.server_id: -1 is out of range; allowed: 0 to 4294967295`,
@@ -183,7 +195,7 @@ func TestConfigMistakes(t *testing.T) {
 		},
 		"ping named reset": {
 			text: "[stream]\nping = \"reset\"" + someTable,
-			want: `c.toml:2: stream.ping: "reset" is the event that reports lost exactness; choose another name`,
+			want: `c.toml:2: stream.ping: "reset" is reserved; choose another name`,
 		},
 		"ping with line break": {
 			text: "[stream]\nping = \"a\\nb\"" + someTable,
@@ -217,7 +229,7 @@ func TestConfigMistakes(t *testing.T) {
 		},
 		"key in upper case": {
 			text: "[stream]\nHeartbeat = \"15s\"" + someTable,
-			want: `c.toml:2: stream.Heartbeat: unknown key in [stream], did you mean heartbeat?; allowed: heartbeat, retry, padding, ping, history, max_replays, max_clients`,
+			want: `c.toml:2: stream.Heartbeat: unknown key in [stream], did you mean heartbeat?; allowed: heartbeat, retry, padding, ping, history, max_replays, max_clients, rows_memory, max_queries`,
 		},
 		"size of the second": {
 			text: "[stream]\nhistory = \"1MiB\"\npadding = \"1GiB\"" + someTable,

@@ -91,6 +91,7 @@ func TestConfigEnvironment(t *testing.T) {
 	c, err := parseConfig("c.toml", text, []string{
 		"ROWCAST_SOURCE_ADDR=db:3307", "ROWCAST_SOURCE_PASSWORD_FILE=" + file, "ROWCAST_SOURCE_SERVER_ID=7",
 		"ROWCAST_STREAM_MAX_REPLAYS=9", "ROWCAST_STREAM_HEARTBEAT=1m", "ROWCAST_STREAM_HISTORY=1GiB",
+		"ROWCAST_STREAM_ROWS_MEMORY=2MiB", "ROWCAST_STREAM_MAX_QUERIES=64",
 		"ROWCAST_HTTP_CORS_ORIGINS=https://a.example, https://b.example", "ROWCAST_CONFIG=c.toml", "HOME=/",
 		"KUBERNETES_SERVICE_HOST=10.0.0.1", "ROWCAST_PORT=tcp://10.0.0.2:80", "ROWCAST_SERVICE_HOST=10.0.0.2",
 		"ROWCAST_HTTP_PORT=tcp://10.0.0.2:80", "ROWCAST_HTTP_PORT_80_TCP_ADDR=10.0.0.2", "ROWCAST_HTTP_SERVICE_PORT_WEB=80", "ROWCAST_NGINX_DIR=/tmp",
@@ -100,7 +101,8 @@ func TestConfigEnvironment(t *testing.T) {
 	}
 	s := c.Source
 	if s.Addr != "db:3307" || s.User != "a" || s.Password != "p " || s.ServerID != 7 || c.Stream.MaxReplays != 9 ||
-		c.Stream.Heartbeat != duration(time.Minute) || c.Stream.History != 1<<30 || len(c.HTTP.CORSOrigins) != 2 {
+		c.Stream.Heartbeat != duration(time.Minute) || c.Stream.History != 1<<30 || len(c.HTTP.CORSOrigins) != 2 ||
+		c.stream().RowsMemory != 2<<20 || c.stream().MaxQueries != 64 {
 		t.Errorf("%+v", c)
 	}
 	if shown := fmt.Sprintf("%v %+v %#v", c.Source, c.Source, c.Source.Password); strings.Contains(shown, "p ") && !strings.Contains(shown, "(secret)") {
