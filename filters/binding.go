@@ -155,7 +155,10 @@ func (b *Binding) Match(tag any) (bool, error) {
 
 func (b *Binding) match(tag any) (bool, error) {
 	t, ok := tag.(*frameTag)
-	if !ok || t.pred.Source() != b.rule.where.String() {
+	switch {
+	case ok && t.pred == nil:
+		return true, nil
+	case !ok || t.pred.Source() != b.rule.where.String():
 		return false, errForeignTag
 	}
 	e := where.Borrow()

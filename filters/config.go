@@ -19,6 +19,8 @@ type Table struct {
 	Data    string            `toml:"data"`    // change, row or text; "": change
 	Text    string            `toml:"text"`    // a Go template, with data = "text"
 	Before  bool              `toml:"before"`  // updates and deletes carry the old row
+	Rows    RowsConfig        `toml:"rows"`    // how many rows a subscriber begins with
+	Order   string            `toml:"order"`   // which, and how they are sorted; "": by the primary key, newest first
 	Line    int               `toml:"-"`       // of the entry in its file, for messages
 }
 

@@ -52,7 +52,7 @@ func (r *rule) compileEvent(t *Table, p *problems) {
 // bindEvent fills in what is the same for all rows, and finds the columns.
 func (p *plan) bindEvent(op cdc.Op) error {
 	r, t := p.rule, p.table
-	known := map[string]string{"op": op.String(), "schema": t.Schema, "table": t.Name, "stream": r.public}
+	known := map[string]string{"op": opName(op), "schema": t.Schema, "table": t.Name, "stream": r.public}
 	var parts []eventPart
 	for rest := r.event; rest != ""; {
 		text, after, ok := strings.Cut(rest, "{")

@@ -21,6 +21,8 @@ type scratch struct {
 	name   []byte // of the event
 	eval   where.Evaluator
 
+	current cdc.Change // a row, for Render of rows
+
 	// Of the previous change: the next is mostly of the same table and commit.
 	table *cdc.Table
 	plans []*plan
@@ -76,6 +78,9 @@ func (sc *scratch) appendPayload(b []byte, p *plan, c *cdc.Change, op cdc.Op) ([
 		if b, err = sc.appendRow(b, p, row); err != nil {
 			return b, err
 		}
+	}
+	if op == opRow {
+		return append(b, '}'), nil
 	}
 	if p.rule.before && op != cdc.Insert {
 		b = append(b, `,"before":`...)

@@ -51,15 +51,18 @@ type plan struct {
 	table *cdc.Table
 	err   error // the rule does not fit the table: nothing of it can be rendered
 
-	head  [cdc.Delete + 1][]byte // the payload up to the table's name
-	event [cdc.Delete + 1][]eventPart
+	head  [opRow + 1][]byte // the payload up to the table's name
+	event [opRow + 1][]eventPart
 	cols  []column
 	key   []column // nil: none, or a part of it may not be sent
 	text  []column // that the template needs
 
-	eventText  [cdc.Delete + 1]string // the name of all rows' events, unless eventOfRow
-	eventOfRow bool                   // it depends on the row
-	pred       *where.Predicate       // nil without a where
+	eventText  [opRow + 1]string // the name of all rows' events, unless eventOfRow
+	eventOfRow bool              // it depends on the row
+	pred       *where.Predicate  // nil without a where
+
+	keySorts    []*where.Sort // of the primary key; nil where changes have no places
+	placeFormat string        // of places in its order
 }
 
 // plansOf binds a table, once, to the rules that publish it.
@@ -161,12 +164,13 @@ func (f *Fault) Public() string { return f.public }
 func (p *plan) bind() *problems {
 	r, t := p.rule, p.table
 	probs := &problems{line: r.line}
-	for op := cdc.Insert; op <= cdc.Delete; op++ {
+	for op := cdc.Insert; op <= opRow; op++ {
 		p.head[op] = appendHead(nil, op, t)
 	}
 	p.bindColumns(probs)
 	p.bindKey()
-	for op := cdc.Insert; op <= cdc.Delete; op++ {
+	p.bindPlaces()
+	for op := cdc.Insert; op <= opRow; op++ {
 		if err := p.bindEvent(op); err != nil {
 			probs.add("event", "%s", err)
 			break
@@ -235,7 +239,7 @@ func (p *plan) bindKey() {
 
 func appendHead(dst []byte, op cdc.Op, t *cdc.Table) []byte {
 	dst = append(dst, `{"op":"`...)
-	dst = append(dst, op.String()...)
+	dst = append(dst, opName(op)...)
 	dst = append(dst, `","table":`...)
 	return cdc.AppendQuoted(dst, t.Schema+"."+t.Name)
 }
@@ -254,6 +258,11 @@ func (s *Set) CheckTable(i int, t *cdc.Table, at cdc.Position) []error {
 	}
 	if len(probs.errs) == 0 {
 		s.plans.observe([]*plan{p}, at)
+	}
+	if p.rule.rows.Any() && len(probs.errs) == 0 {
+		if _, err := p.rule.order.bind(t, p.rowColumns()); err != nil {
+			probs.add("order", "%s", err)
+		}
 	}
 	return probs.errs
 }

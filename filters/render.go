@@ -30,13 +30,16 @@ const (
 	missing
 )
 
-// frameTag is what a binding's clauses need to know of a change. It is
-// immutable and may be kept.
+// frameTag is what a binding's clauses need to know of a change, and clients in the
+// midst of rows. It is immutable and may be kept.
 type frameTag struct {
-	pred    *where.Predicate
-	rows    [2]where.Row
-	want    [2]want
-	unkeyed bool // no clause was decided by a look-up
+	pred     *where.Predicate // nil: no clause is left to be judged
+	rows     [2]where.Row
+	want     [2]want
+	unkeyed  bool // no clause was decided by a look-up
+	crossing bool // see Crossing
+	op       cdc.Op
+	places   *places // nil: of a stream without rows
 }
 
 // Render hands what a change is to each stream that publishes its table to
@@ -65,10 +68,15 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 	switch {
 	case p.err != nil:
 		return p.err
-	case p.pred == nil:
-		return sc.send(p, c, c.Op, nil, nil, emit)
 	}
 	sc.eval.Reset()
+	places, err := sc.place(p, c)
+	if err != nil {
+		return err
+	}
+	if p.pred == nil {
+		return sc.sendAll(p, c, c.Op, places, emit)
+	}
 	var rows [2]where.Row // nil: there is no such image, or it fails the static clauses
 	for side, im := range [2]*cdc.Image{c.Before, c.After} {
 		if im == nil {
@@ -90,9 +98,22 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		if !p.keyed() {
 			sc.set.plans.observe([]*plan{p}, c.Pos) // it may be a definition that the table came back to
 		}
-		return sc.renderBound(p, c, rows, p.keyed(), emit)
+		return sc.renderBound(p, c, rows, places, p.keyed(), emit)
 	}
-	return sc.send(p, c, Become(rows[before] != nil, rows[after] != nil), nil, nil, emit)
+	return sc.sendAll(p, c, Become(rows[before] != nil, rows[after] != nil), places, emit)
+}
+
+// sendAll renders a change for a stream that has no parameters.
+func (sc *scratch) sendAll(p *plan, c *cdc.Change, op cdc.Op, places *places, emit Emit) error {
+	err := sc.send(p, c, op, nil, places.tag(op), emit)
+	if op == cdc.Update && places.moves(p) != 0 {
+		for _, part := range []cdc.Op{cdc.Delete, cdc.Insert} {
+			if err == nil {
+				err = sc.send(p, c, part, nil, &frameTag{places: places, op: part, crossing: true}, emit)
+			}
+		}
+	}
+	return err
 }
 
 func (r *rule) unjudged(err error) error {
@@ -131,7 +152,7 @@ func (sc *scratch) send(p *plan, c *cdc.Change, op cdc.Op, key []byte, tag any, 
 
 // renderBound renders a change for subscriptions that differ in parameters. If
 // their keys have different formats, they are not keyed: each judges the whole row.
-func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, keyed bool, emit Emit) error {
+func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, places *places, keyed bool, emit Emit) error {
 	var keys [2][]byte
 	for side, row := range rows {
 		if row == nil || !keyed {
@@ -150,11 +171,16 @@ func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, keyed 
 			kept[side] = p.pred.Keep(row, !keyed)
 		}
 	}
+	crossing := false
 	send := func(op cdc.Op, side int, wants [2]want) error {
-		if !judged || !p.rule.on[op] {
+		if !judged && places == nil || !p.rule.on[op] {
 			return sc.send(p, c, op, keys[side], nil, emit)
 		}
-		t := &frameTag{pred: p.pred, want: wants, unkeyed: !keyed}
+		t := &frameTag{places: places, op: op, crossing: crossing}
+		if !judged {
+			return sc.send(p, c, op, keys[side], t, emit)
+		}
+		t.pred, t.want, t.unkeyed = p.pred, wants, !keyed
 		for i, w := range wants {
 			if w != either {
 				t.rows[i] = kept[i]
@@ -179,6 +205,13 @@ func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, keyed 
 	}
 	if err == nil && judged {
 		err = send(cdc.Delete, after, [2]want{matching, missing})
+	}
+	if crossing = places.moves(p) != 0; crossing {
+		for _, part := range []cdc.Op{cdc.Delete, cdc.Insert} {
+			if err == nil {
+				err = send(part, after, [2]want{matching, matching})
+			}
+		}
 	}
 	return err
 }

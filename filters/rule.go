@@ -42,6 +42,8 @@ type rule struct {
 	form    form
 	text    *template // with formText
 	before  bool
+	rows    RowsConfig
+	order   ordering
 
 	bindings  bindings
 	keyFormat atomic.Pointer[string] // of the keys that bindings get; nil: no table was seen yet
@@ -66,6 +68,7 @@ func compileRule(index int, t *Table, o *Options) (*rule, error) {
 	r.compileEvent(t, p)
 	r.compileForm(t, p)
 	r.compileWhere(t, p)
+	r.compileRows(t, p)
 	return r, p.err()
 }
 
@@ -152,7 +155,7 @@ func (r *rule) compileForm(t *Table, p *problems) {
 
 // yields reports whether a change may become something that this rule sends.
 func (r *rule) yields(op cdc.Op) bool {
-	if op == cdc.Update && r.where != nil {
+	if op == cdc.Update && (r.where != nil || r.rows.Any()) {
 		return true
 	}
 	return r.on[op]

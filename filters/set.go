@@ -28,6 +28,8 @@ type Info struct {
 	Ops     []string
 	Params  []Param
 	Event   string // as configured, placeholders included; "": none
+	Rows    RowsConfig
+	Order   string // as configured; "": by the primary key, newest first
 }
 
 // Param is one bind value of a stream's where.
@@ -92,6 +94,8 @@ func (s *Set) Streams() []Info {
 			Ops:     r.ops(),
 			Params:  slices.Clone(r.params),
 			Event:   r.event,
+			Rows:    r.rows,
+			Order:   r.order.source,
 		}
 		if r.columns == nil && !r.name.wild {
 			infos[i].Columns = s.plans.columns(r)

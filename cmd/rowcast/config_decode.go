@@ -122,7 +122,7 @@ func (c *config) take(s *statement) error {
 			return err
 		}
 		want, form := formOf(t, key)
-		if found := md.Type(key...); found != want {
+		if found := md.Type(key...); !slices.Contains(want, found) {
 			return c.mistake(s.path(key.String()), "must be %s, not %s", form, foundNames[found])
 		}
 	}
@@ -185,32 +185,34 @@ func keysOf(t reflect.Type) (names []string, types []reflect.Type) {
 	return names, types
 }
 
-// formOf says which of TOML's types a key has, and how a value is written. The
+// formOf says which of TOML's types a key may have, and how a value is written. The
 // library would take a number for a string, and no notice of a string where a
 // map belongs.
-func formOf(t reflect.Type, key toml.Key) (name, form string) {
+func formOf(t reflect.Type, key toml.Key) (names []string, form string) {
+	switch t { // what is something else in Go
+	case reflect.TypeFor[duration]():
+		return []string{"String"}, `a string in quotes, as "15s"`
+	case reflect.TypeFor[size]():
+		return []string{"String"}, `a string in quotes, as "64MiB"`
+	case reflect.TypeFor[filters.RowsConfig]():
+		return []string{"Integer", "String"}, `a whole number without quotes, or "all"`
+	}
 	switch t.Kind() {
 	case reflect.Bool:
-		return "Bool", "true or false, without quotes"
+		return []string{"Bool"}, "true or false, without quotes"
 	case reflect.Int, reflect.Uint32:
-		return "Integer", "a whole number without quotes"
+		return []string{"Integer"}, "a whole number without quotes"
 	case reflect.Struct:
-		return "Hash", "a section, written [" + key.String() + "]"
+		return []string{"Hash"}, "a section, written [" + key.String() + "]"
 	case reflect.Map:
-		return "Hash", `a table of strings, as { name = "…" }`
+		return []string{"Hash"}, `a table of strings, as { name = "…" }`
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Struct {
-			return "ArrayHash", "entries that each begin with [[" + key.String() + "]], in two brackets"
+			return []string{"ArrayHash"}, "entries that each begin with [[" + key.String() + "]], in two brackets"
 		}
-		return "Array", `a list in brackets, as ["a", "b"]`
+		return []string{"Array"}, `a list in brackets, as ["a", "b"]`
 	}
-	switch t { // numbers in Go
-	case reflect.TypeFor[duration]():
-		return "String", `a string in quotes, as "15s"`
-	case reflect.TypeFor[size]():
-		return "String", `a string in quotes, as "64MiB"`
-	}
-	return "String", `a string in quotes, as "…"`
+	return []string{"String"}, `a string in quotes, as "…"`
 }
 
 var foundNames = map[string]string{

@@ -51,7 +51,7 @@ func TestConfigMistakes(t *testing.T) {
 		},
 		"unknown key of a table": {
 			text: someTable + "colums = [\"id\"]\n",
-			want: `c.toml:4: table.colums: unknown key in [[table]], did you mean columns?; allowed: name, as, on, columns, mask, where, params, event, data, text, before`,
+			want: `c.toml:4: table.colums: unknown key in [[table]], did you mean columns?; allowed: name, as, on, columns, mask, where, params, event, data, text, before, rows, order`,
 		},
 		"one bracket": {
 			text: "[table]\nname = \"a.b\"\n",
@@ -237,7 +237,7 @@ func TestConfigMistakes(t *testing.T) {
 		},
 		"unknown key in the second entry": {
 			text: someTable + "befor = true\n" + someTable + "before = true\nbefore_ = true\n",
-			want: `c.toml:4: table.befor: unknown key in [[table]], did you mean before?; allowed: name, as, on, columns, mask, where, params, event, data, text, before`,
+			want: `c.toml:4: table.befor: unknown key in [[table]], did you mean before?; allowed: name, as, on, columns, mask, where, params, event, data, text, before, rows, order`,
 		},
 		"quoted and dotted": {
 			text: "\"http\".'listn' = \":80\"" + someTable,
@@ -261,7 +261,7 @@ func TestConfigMistakes(t *testing.T) {
 		},
 		"after strings of many lines": {
 			text: someTable + "where = \"\"\"\nid\n[stream]\n> 5\n\"\"\"\ntext = '''\n\"\"\"'''\n[[table]]\nnam = \"a\"\n",
-			want: `c.toml:12: table.nam: unknown key in [[table]], did you mean name?; allowed: name, as, on, columns, mask, where, params, event, data, text, before`,
+			want: `c.toml:12: table.nam: unknown key in [[table]], did you mean name?; allowed: name, as, on, columns, mask, where, params, event, data, text, before, rows, order`,
 		},
 		"many at once": {
 			text: "[source]\nuser = 5\n\n[stream]\nhistroy = \"1MiB\"\nretry = \"2\"\n\n[[table]]\nname = \"a.b\"\n\n[[table]]\nname = \"a.c\"\nbefor = true\n",

@@ -85,7 +85,13 @@ func (p *Part) fits(key []byte) bool {
 
 // Matches judges all but the key: whoever looks frames up by it has done that.
 func (p *Part) Matches(f *Frame) (bool, error) {
-	if p.binding == nil || f.Tag == nil {
+	if f.Tag == nil {
+		return true, nil
+	}
+	if t, ok := f.Tag.(interface{ Crossing() bool }); ok && t.Crossing() {
+		return false, nil // it is for clients in the midst of rows
+	}
+	if p.binding == nil {
 		return true, nil
 	}
 	return p.binding.Match(f.Tag)

@@ -1,7 +1,6 @@
 package where
 
 import (
-	"encoding/binary"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -176,11 +175,7 @@ func (c *column) engineValue(buf, value []byte) ([]byte, sqltypes.Value) {
 		return buf, sqltypes.MakeTrusted(c.sql, value)
 	}
 	start := len(buf)
-	if n := binary.BigEndian.Uint64(value[1:]); value[0] == negative {
-		buf = strconv.AppendInt(buf, int64(n), 10)
-	} else {
-		buf = strconv.AppendUint(buf, n, 10)
-	}
+	buf = appendDigits(buf, value)
 	return buf, sqltypes.MakeTrusted(c.sql, buf[start:len(buf):len(buf)])
 }
 

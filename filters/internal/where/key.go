@@ -34,6 +34,9 @@ func (p *Predicate) addKey(c *clause) bool {
 	return true
 }
 
+// HasKeys reports whether there are clauses that a look-up decides.
+func (p *Predicate) HasKeys() bool { return len(p.keys) > 0 }
+
 // longForm is where a form is replaced by its hash: keys are kept in memory, and a
 // text can be long.
 const longForm = 64

@@ -95,6 +95,22 @@ func integerForm(s string) []byte {
 	return tooHigh
 }
 
+// appendDigits writes the number that a form is of.
+func appendDigits(dst, form []byte) []byte {
+	const beyond = "99999999999999999999" // what no column can hold
+	switch {
+	case bytes.Equal(form, tooLow):
+		return append(append(dst, '-'), beyond...)
+	case bytes.Equal(form, tooHigh):
+		return append(dst, beyond...)
+	}
+	bits := binary.BigEndian.Uint64(form[1:])
+	if form[0] == negative {
+		return strconv.AppendInt(dst, int64(bits), 10)
+	}
+	return strconv.AppendUint(dst, bits, 10)
+}
+
 func (o integers) literal(lit *sqlparser.Literal) (form []byte, ok bool, err error) {
 	if lit.Type != sqlparser.IntVal {
 		return nil, false, nil

@@ -1,0 +1,73 @@
+package filters
+
+import (
+	"rowcast/cdc"
+	"rowcast/filters/internal/where"
+)
+
+// places are where the row of a change stands in the order of the primary key, before
+// and after it.
+type places struct {
+	format string
+	at     [2][]byte // nil: there is no such row
+}
+
+// bindPlaces finds the order of the primary key, where a change has to say how it
+// stands to rows that are being sent.
+func (p *plan) bindPlaces() {
+	if !p.rule.rows.Any() {
+		return
+	}
+	byKey, err := keySorting(p.table)
+	if err != nil {
+		return // CheckTable reports it; without places no client is told of a change in the midst of rows
+	}
+	p.keySorts = byKey.sorts
+	for _, s := range p.keySorts {
+		p.placeFormat += s.Name() + ":" + s.Format() + ";"
+	}
+}
+
+// place finds the places of a change; nil where nobody needs them, or where the images
+// lack the key.
+func (sc *scratch) place(p *plan, c *cdc.Change) (*places, error) {
+	if p.keySorts == nil {
+		return nil, nil
+	}
+	pl := &places{format: p.placeFormat}
+	for side, images := range [2][2]*cdc.Image{{c.Before, c.After}, {c.After, c.Before}} {
+		if images[0] == nil {
+			continue
+		}
+		place, ok, err := sc.eval.AppendPlace(nil, p.keySorts, images[:]...)
+		if err != nil || !ok {
+			return nil, err
+		}
+		pl.at[side] = place
+	}
+	if pl.moves(p) == 0 {
+		pl.at[before] = pl.at[after] // one copy is enough
+	}
+	return pl, nil
+}
+
+// moves compares the two places of an update; 0 as well where there are not two.
+func (pl *places) moves(p *plan) int {
+	if pl == nil || pl.at[before] == nil || pl.at[after] == nil {
+		return 0
+	}
+	return where.ComparePlaces(p.keySorts, nil, pl.at[before], pl.at[after])
+}
+
+// tag is a frame's of a stream whose clauses need nothing of the change.
+func (pl *places) tag(op cdc.Op) any {
+	if pl == nil {
+		return nil
+	}
+	return &frameTag{places: pl, op: op}
+}
+
+// Crossing reports whether the frame is only for clients in the midst of rows, of
+// whose sent rows a change takes one away, or to which it adds one: the change is an
+// update to all others.
+func (t *frameTag) Crossing() bool { return t.crossing }
