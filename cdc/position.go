@@ -77,6 +77,16 @@ func (p Position) Group() Position {
 	return p
 }
 
+// fileStart is where the file of p begins, or one that many files before it: servers
+// number them in one row, from 1 on, with six digits or more.
+func (p Position) fileStart(before int) Position {
+	start, number := Position{file: p.file, number: p.number, pos: firstPos}, max(p.number, 1)
+	if number -= min(number-1, uint64(before)); number != p.number {
+		start.file, start.number = fmt.Sprintf("%s%06d", base(p.file), number), number
+	}
+	return start
+}
+
 // IsZero reports whether p is not a position at all.
 func (p Position) IsZero() bool { return p.file == "" }
 

@@ -251,6 +251,36 @@ func TestPreparedElsewhere(t *testing.T) {
 	})
 }
 
+// TestPreparedFarBack: the search goes back by more and more files at a time, and past
+// what was purged in the midst of these.
+func TestPreparedFarBack(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
+		s := throwaway.Test(t, flavor)
+		draft(t, s)
+		files := 1
+		flush := func(n int) {
+			for range n {
+				exec(t, s, "FLUSH BINARY LOGS")
+			}
+			files += n
+		}
+		for i, apart := range []int{1, 2, 4, 5} {
+			xid := fmt.Sprintf("x%d", i)
+			flush(1)
+			session(t, s, "XA START '"+xid+"'", fmt.Sprintf("INSERT INTO draft.picks (player) VALUES ('%d')", i), "XA END '"+xid+"'", "XA PREPARE '"+xid+"'")
+			oldest := files
+			flush(apart)
+			if i == 3 {
+				purgeTo(t, s, fmt.Sprintf("binlog.%06d", oldest)) // the third stretch begins before it
+			}
+			rd := read(t, source(t, s), Position{}, newRecorder())
+			finishXA(t, s, "COMMIT", xid)
+			rd.upTo(t)
+			same(t, fmt.Sprintf("%d files back", apart), rd.texts(), []string{fmt.Sprintf(`insert picks %d,"%d"`, i+1, i)})
+		}
+	})
+}
+
 // TestCommittedTwice: a server that dies between the binlog and the engine has an
 // XA transaction prepared when it is back, and logs its XA COMMIT once more when
 // it is told again. The changes belong to the first.

@@ -153,31 +153,23 @@ type xaState struct {
 	committed bool
 }
 
-// prepared implements server: it looks from the file that the transaction's end
-// is in back to the oldest. A reading needs it for what was prepared before it
-// began; it stands still meanwhile, which is logged.
+// prepared implements server: it looks from where the transaction ends back to the
+// oldest file, in stretches of 1, 1, 2, 4, 8 … files: most are prepared a moment before
+// they end, and each stretch costs a dump. A reading needs it for what was prepared
+// before it began; it stands still meanwhile, which is logged.
 func (rd *reading) prepared(ctx context.Context, xid string, before Position) (xaState, error) {
 	rd.log.Info("looking in the binlog for where an XA transaction was prepared", "xid", xid, "ended", before)
-	c, err := rd.connect(ctx)
-	if err != nil {
-		return xaState{}, err
-	}
-	files, err := filesOf(c)
-	quit(c)
-	if err != nil {
-		return xaState{}, err
-	}
-	to := before.Group()
-	for _, f := range slices.Backward(files) {
-		from, err := Checkpoint(f.name, firstPos, 0)
-		if err != nil {
-			return xaState{}, err
-		}
-		if from.Compare(before) > 0 {
-			continue
-		}
+	to, files, oldest := before.Group(), 1, Position{}
+	for from := to.fileStart(0); ; {
 		marks, err := rd.xa.between(ctx, from, to, rd.live, rd.searchXA)
-		if err != nil && !errors.Is(err, ErrPurged) { // purged while we looked: go on with what is left
+		switch {
+		case errors.Is(err, ErrPurged) && oldest.IsZero() && files > 1: // purged, but for its end
+			if oldest, err = rd.oldest(ctx); err != nil {
+				return xaState{}, err
+			}
+			from = oldest
+			continue
+		case err != nil:
 			return xaState{}, err
 		}
 		for _, m := range slices.Backward(marks) {
@@ -185,9 +177,28 @@ func (rd *reading) prepared(ctx context.Context, xid string, before Position) (x
 				return state(m), nil
 			}
 		}
-		to = from
+		to, from = from, from.fileStart(files)
+		if files *= 2; from == to || to == oldest {
+			return xaState{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
+		}
 	}
-	return xaState{}, fmt.Errorf("%w: XA transaction %s", ErrPurged, xid)
+}
+
+// oldest is where the oldest file that the server holds begins.
+func (s *Source) oldest(ctx context.Context) (Position, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return Position{}, err
+	}
+	defer quit(c)
+	files, err := filesOf(c)
+	if err != nil {
+		return Position{}, err
+	}
+	if len(files) == 0 {
+		return Position{}, fmt.Errorf("%w: the server lists no binlog file", ErrPurged)
+	}
+	return Checkpoint(files[0].name, firstPos, 0)
 }
 
 func state(m found[xaMark]) xaState {
