@@ -15,7 +15,7 @@ type plan struct {
 	walk   uint8  // walkFixed, 1 to 4 bytes of length, or walkUnknown
 	render uint8  // see below
 	digits uint8  // of a fraction
-	size   uint16 // in bytes, of fixed values and of BINARY
+	size   uint16 // in bytes; of BINARY, CHAR and VARCHAR the most
 	cs     *charset.Charset
 	labels []string // in UTF-8
 	quoted [][]byte // the same as JSON strings
@@ -54,7 +54,8 @@ const (
 	asBytes
 	asBinary // BINARY(n), whose trailing zeros are not logged
 	asJSON
-	asJSONText
+	asJSONText     // MariaDB's: text that may be anything
+	asJSONSelected // MySQL's, as SELECT prints it
 	asGeometry
 	asVector
 	asUUID
@@ -149,7 +150,7 @@ func makeStringPlan(c *Column) plan {
 	}
 	switch c.Type {
 	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING:
-		p.walk = prefix(int(c.Meta))
+		p.walk, p.size = prefix(int(c.Meta)), c.Meta
 		return p.text(c)
 	case mysql.MYSQL_TYPE_STRING:
 		p.walk, p.size = prefix(int(c.Meta)), c.Meta

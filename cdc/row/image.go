@@ -258,9 +258,11 @@ func (im *Image) appendPatched(dst []byte, i int, compact bool) ([]byte, error) 
 	return out, nil
 }
 
-func (im *Image) valueError(i int, err error) error {
-	col := &im.table.Columns[i]
-	return fmt.Errorf("%s: column %s (%s): %w: %w", im.table, col.Name, col.TypeName(), ErrValue, err)
+func (im *Image) valueError(i int, err error) error { return valueError(im.table, i, err) }
+
+func valueError(t *Table, i int, err error) error {
+	col := &t.Columns[i]
+	return fmt.Errorf("%s: column %s (%s): %w: %w", t, col.Name, col.TypeName(), ErrValue, err)
 }
 
 // ReadPartial reads the after image of a PARTIAL_UPDATE_ROWS event, whose JSON

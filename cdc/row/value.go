@@ -55,6 +55,8 @@ func (p *plan) appendJSON(dst, b []byte, f *Format) ([]byte, error) {
 		return jsonb.Append(dst, b, true)
 	case asJSONText:
 		return p.appendJSONText(dst, b), nil
+	case asJSONSelected:
+		return compacted(dst, b), nil
 	case asUUID, asINET4, asINET6:
 		dst, err := p.appendAddress(append(dst, '"'), b)
 		return append(dst, '"'), err
@@ -69,7 +71,7 @@ func (p *plan) appendText(dst, b []byte) ([]byte, error) {
 		return format.AppendValidUTF8(dst, b), nil
 	case asText, asJSONText:
 		return p.cs.AppendUTF8(dst, b), nil
-	case asBytes:
+	case asBytes, asJSONSelected:
 		return append(dst, b...), nil
 	case asBinary:
 		return append(append(dst, b...), make([]byte, max(0, int(p.size)-len(b)))...), nil

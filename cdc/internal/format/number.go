@@ -68,6 +68,69 @@ func AppendDecimal(dst, b []byte, precision, scale int) []byte {
 	return dst
 }
 
+// PackDecimal adds the bytes of a DECIMAL(precision, scale) that AppendDecimal reads, from
+// its digits as SELECT prints them: a sign, digits, and exactly scale of them after a point.
+// ok is false, and dst as it was, where the text is anything else.
+func PackDecimal(dst, text []byte, precision, scale int) (_ []byte, ok bool) {
+	minus := len(text) > 0 && text[0] == '-'
+	if minus {
+		text = text[1:]
+	}
+	whole, fraction := text, text[len(text):]
+	if scale > 0 {
+		at := len(text) - scale - 1
+		if at < 0 || text[at] != '.' {
+			return dst, false
+		}
+		whole, fraction = text[:at], text[at+1:]
+	}
+	for len(whole) > 0 && whole[0] == '0' { // of ZEROFILL, or the one before the point
+		whole = whole[1:]
+	}
+	places := precision - scale
+	if len(text) == 0 || len(whole) > places {
+		return dst, false
+	}
+	start, zero := len(dst), true
+	group := func(digits []byte, size int) bool {
+		var v uint32
+		for _, c := range digits {
+			if c < '0' || c > '9' {
+				return false
+			}
+			v = 10*v + uint32(c-'0')
+		}
+		zero = zero && v == 0
+		for i := 8 * (size - 1); i >= 0; i -= 8 {
+			dst = append(dst, byte(v>>i))
+		}
+		return true
+	}
+	for left := places; left > 0; { // an incomplete group comes first
+		n := (left-1)%9 + 1
+		left -= n
+		digits := whole[:max(len(whole)-left, 0)]
+		whole = whole[len(digits):]
+		if !group(digits, int(decimalBytes[n])) {
+			return dst[:start], false
+		}
+	}
+	for len(fraction) > 0 {
+		n := min(len(fraction), 9)
+		if !group(fraction[:n], int(decimalBytes[n])) {
+			return dst[:start], false
+		}
+		fraction = fraction[n:]
+	}
+	if minus && !zero {
+		for i := range dst[start:] {
+			dst[start+i] ^= 0xff
+		}
+	}
+	dst[start] ^= 0x80
+	return dst, true
+}
+
 // AppendDigits adds the last n ≤ 9 decimal digits of v, with leading zeros.
 func AppendDigits(dst []byte, v uint32, n int) []byte {
 	at := len(dst)

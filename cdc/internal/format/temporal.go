@@ -60,3 +60,21 @@ const twoDigits = "0001020304050607080910111213141516171819" +
 	"4041424344454647484950515253545556575859" +
 	"6061626364656667686970717273747576777879" +
 	"8081828384858687888990919293949596979899"
+
+// Unix is the seconds since 1970 of a UTC date and time, the inverse of AppendUnix; ok is
+// false for a date that does not exist, and for one that a TIMESTAMP can't be.
+func Unix(year, month, day, hour, minute, second uint32) (_ uint32, ok bool) {
+	if year < 1970 || month == 0 || day == 0 {
+		return 0, false
+	}
+	y, m := uint64(year), uint64(month) // of years that begin on March 1st
+	if m < 3 {
+		y, m = y-1, m+12
+	}
+	days := 365*y + y/4 - y/100 + y/400 + (153*(m-3)+2)/5 + uint64(day) - 1 - 719468
+	seconds := days*86400 + uint64(hour)*3600 + uint64(minute)*60 + uint64(second)
+	if y, m, d := civil(uint32(days)); seconds == 0 || seconds > 1<<32-1 || y != year || m != month || d != day {
+		return 0, false
+	}
+	return uint32(seconds), true
+}
