@@ -21,6 +21,10 @@ type Tables struct {
 type TableMatch struct {
 	Defs []*Table // one, or any number for a pattern; none: it has no such table
 
+	// Of the one table:
+	Engine  string     // InnoDB
+	Indexes [][]string // the columns of each index that rows can be read from in order; of a prefix or an expression what comes before it
+
 	// Where it has no table of that very name:
 	Folded   string   // the name in lower case, as servers with lower_case_table_names log it
 	View     bool     // there is a view of that name
@@ -86,7 +90,7 @@ func matchOf(c *client.Conn, name string) (m TableMatch, err error) {
 	def, err := schema.Load(c, database, table)
 	switch {
 	case err == nil && def.Schema == database && def.Name == table && !def.Sequence:
-		m.Defs = []*Table{def.Logged()}
+		m.Defs, m.Engine, m.Indexes = []*Table{def.Logged()}, def.Engine, def.Indexes
 		return m, nil
 	case err == nil, errors.Is(err, ErrNoTable): // the server may take a name in another case for the same
 		return m, m.lookAround(c, database, table)

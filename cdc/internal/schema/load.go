@@ -110,7 +110,7 @@ func (l *loader) tables() error {
 			l.fold = number(4) != 0
 			key := l.key(text)
 			t := &Table{Schema: key[0], Name: key[1], Versioned: text(2) == "SYSTEM VERSIONED", Sequence: text(2) == "SEQUENCE"}
-			t.inMemory = strings.EqualFold(text(3), "MEMORY")
+			t.Engine = text(3)
 			l.found = append(l.found, t)
 			l.byName[key] = t
 			return nil
@@ -166,15 +166,34 @@ func (l *loader) collations() (string, error) {
 	return "information_schema.COLLATIONS L ON L.COLLATION_NAME", nil
 }
 
+// keys reads the indexes that an order can be read from, and the primary key among them.
 func (l *loader) keys() error {
-	return l.each(`SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS
-		WHERE %s AND INDEX_NAME = 'PRIMARY' ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX`, "",
-		func(t *Table, text func(int) string, _ func(int) int) error {
+	used := "IS_VISIBLE = 'YES'"
+	if l.mariaDB {
+		used = "IGNORED = 'NO'"
+	}
+	last := ""
+	return l.each(`SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, IFNULL(COLUMN_NAME, ''), SEQ_IN_INDEX, SUB_PART FROM information_schema.STATISTICS
+		WHERE %s AND (INDEX_NAME = 'PRIMARY' OR INDEX_TYPE = 'BTREE' AND `+used+`) ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`, "",
+		func(t *Table, text func(int) string, number func(int) int) error {
 			if t == nil {
 				return nil
 			}
-			if i := t.Find(text(2)); i >= 0 && !t.Columns[i].RowEnd {
+			i := t.Find(text(3))
+			if i >= 0 && text(2) == "PRIMARY" && !t.Columns[i].RowEnd {
 				t.Key = append(t.Key, i)
+			}
+			if number(4) == 1 {
+				last = ""
+			}
+			switch {
+			case i < 0 || number(5) != 0 || t.Columns[i].RowEnd: // an expression, or a prefix: what follows is in no order of columns
+				last = text(2)
+			case number(4) == 1:
+				t.Indexes = append(t.Indexes, []string{t.Columns[i].Name})
+			case last != text(2):
+				n := len(t.Indexes) - 1
+				t.Indexes[n] = append(t.Indexes[n], t.Columns[i].Name)
 			}
 			return nil
 		})
@@ -208,7 +227,7 @@ func (l *loader) hashes() error {
 	return l.each(`SELECT TABLE_SCHEMA, TABLE_NAME, COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS
 		WHERE %s AND INDEX_TYPE = 'HASH' AND NON_UNIQUE = 0 GROUP BY TABLE_SCHEMA, TABLE_NAME`, "",
 		func(t *Table, _ func(int) string, number func(int) int) error {
-			if t != nil && !t.inMemory { // there HASH is how every key is kept
+			if t != nil && !t.inMemory() { // there HASH is how every key is kept
 				t.HashKeys = number(2)
 			}
 			return nil

@@ -18,8 +18,11 @@ type Table struct {
 	Versioned    bool     // MariaDB: system versioning without period columns of the user's own
 	Sequence     bool     // MariaDB: not a table, though it is logged as one
 
-	inMemory bool // ENGINE=MEMORY
+	Engine  string     // as the server writes it: InnoDB
+	Indexes [][]string // columns of the indexes that rows can be read from in order, as far as they are whole columns
 }
+
+func (t *Table) inMemory() bool { return strings.EqualFold(t.Engine, "MEMORY") }
 
 // Column is one column of a Table.
 type Column struct {
