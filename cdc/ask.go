@@ -73,6 +73,11 @@ func endOf(c *client.Conn) (Position, error) {
 	if err != nil {
 		return Position{}, fmt.Errorf("%s: %w", what, err)
 	}
+	return endAt(file, n)
+}
+
+// endAt is the checkpoint at the end of a file, as a server says it.
+func endAt(file string, n uint64) (Position, error) {
 	if n > maxOffset { // after a group of over 4 GiB; the server turns to a new file next
 		return Position{}, fmt.Errorf("the binlog ends at %s/%d, where no dump can start; run FLUSH BINARY LOGS", file, n)
 	}

@@ -125,9 +125,14 @@ func (rd *reading) pass(to Position, statements ...found[alteration]) {
 	}
 }
 
-// alter implements server.
-func (rd *reading) alter(st *ddl.Statement, at Position) {
-	rd.pass(at, alters(st, at))
+// touch implements server.
+func (rd *reading) touch(st *ddl.Statement, at Position) {
+	if rd.live {
+		rd.versions.touch(st)
+	}
+	if st.Alters || st.AltersIndexes {
+		rd.pass(at, alters(st, at))
+	}
 }
 
 // define implements server.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
 )
 
 const (
@@ -74,6 +75,8 @@ func (s *Source) dial(life context.Context, conf *tls.Config) (*client.Conn, err
 	c, err := client.ConnectWithDialer(ctx, "", s.cfg.Addr, s.cfg.User, s.cfg.Password, "", dialer, func(c *client.Conn) error {
 		c.SetTLSConfig(conf)
 		c.ReadTimeout, c.WriteTimeout = queryTimeout, queryTimeout
+		// Commands and results are then what a session of Select writes and reads by itself.
+		c.UnsetCapability(mysql.CLIENT_QUERY_ATTRIBUTES | mysql.CLIENT_DEPRECATE_EOF)
 		c.SetAttributes(map[string]string{"program_name": "rowcast"})
 		return c.SetCollation("utf8mb4_general_ci") // known to both; else MariaDB sends names of tables in latin1
 	})

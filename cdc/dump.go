@@ -1,14 +1,10 @@
 package cdc
 
 import (
-	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"net"
-	"slices"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -23,7 +19,6 @@ const (
 	// readBuffer holds what the server sends in one go; most events are then
 	// looked at where they lie, without a copy.
 	readBuffer = 256 << 10
-	maxPacket  = 1<<24 - 1
 	headerSize = replication.EventHeaderSize
 	maxOffset  = 1<<32 - 1
 	maxEvent   = 1<<30 + 1<<20 // max_allowed_packet ends at 1 GiB
@@ -34,48 +29,23 @@ const (
 // server to leave the checksums away, allocates for each event, and dials the
 // database again when it is closed.
 type dump struct {
+	packets
 	conn     *client.Conn
-	raw      net.Conn
-	r        *bufio.Reader
-	patience time.Duration
 	over     bool // the server ended it, or the network did
-	seq      uint8
 	checksum bool
-	pending  int // bytes of the last packet still in r
-	big      []byte
 }
 
 // openDump starts a dump at file/pos. c becomes the dump's, also on error.
 func openDump(c *client.Conn, flavor Flavor, as replica, file string, pos uint32, patience time.Duration) (*dump, error) {
-	d := &dump{conn: c, raw: c.Conn.Conn, patience: patience}
+	d := &dump{conn: c}
+	d.patience = patience
 	if err := d.request(flavor, as, file, pos); err != nil {
 		d.conn.Close()
 		return nil, fmt.Errorf("ask for the binlog from %s/%d: %w", file, pos, explain(err))
 	}
-	d.r = bufio.NewReaderSize(patient{d}, readBuffer)
+	d.open(c.Conn.Conn, readBuffer)
+	d.sizeOf = eventSize
 	return d, nil
-}
-
-// patient gives each read its own deadline: a slow network is not a dead one.
-type patient struct{ *dump }
-
-func (p patient) Read(b []byte) (int, error) {
-	if err := p.raw.SetReadDeadline(time.Now().Add(p.patience)); err != nil {
-		return 0, err
-	}
-	return p.raw.Read(b)
-}
-
-// hears tells whether something comes within the time, after the last event.
-func (d *dump) hears(within time.Duration) bool {
-	if _, err := d.r.Discard(d.pending); err != nil {
-		return false
-	}
-	d.pending = 0
-	defer func(was time.Duration) { d.patience = was }(d.patience)
-	d.patience = within
-	_, err := d.r.Peek(1)
-	return err == nil
 }
 
 func (d *dump) request(flavor Flavor, as replica, file string, pos uint32) error {
@@ -128,6 +98,9 @@ func registration(id uint32) []byte {
 	return binary.LittleEndian.AppendUint32(p, 0) // source id
 }
 
+// eventSize is the size of the packet that holds a whole event, by how it begins.
+func eventSize(head []byte) int { return int(min(1+binary.LittleEndian.Uint32(head[10:]), maxEvent)) }
+
 // next reads one event. Errors of the server are *mysql.MyError.
 func (d *dump) next(e *event) error {
 	p, err := d.packet()
@@ -152,75 +125,6 @@ func (d *dump) next(e *event) error {
 		return io.EOF // the server's end of the dump: it shuts down
 	}
 	return fmt.Errorf("%w: a packet begins with byte %#x", ErrCorrupt, p[0])
-}
-
-// errSilent: nothing came for readTimeout, between two packets. Reading can go on.
-var errSilent = errors.New("the database said nothing for too long, though it was asked for heartbeats")
-
-// packet returns the next protocol packet; parts of 16 MiB are joined.
-func (d *dump) packet() ([]byte, error) {
-	if _, err := d.r.Discard(d.pending); err != nil {
-		return nil, err
-	}
-	d.pending = 0
-	n, err := d.head()
-	if err != nil {
-		if timedOut(err) && d.r.Buffered() == 0 {
-			return nil, errSilent
-		}
-		return nil, err
-	}
-	if n <= d.r.Size() && n < maxPacket {
-		p, err := d.r.Peek(n)
-		d.pending = len(p)
-		return p, err
-	}
-	total := n
-	if n == maxPacket { // there is more, and the event says how much
-		h, err := d.r.Peek(1 + headerSize)
-		if err != nil {
-			return nil, err
-		}
-		total = int(min(1+binary.LittleEndian.Uint32(h[10:]), maxEvent))
-	}
-	if d.big = d.big[:0]; cap(d.big) < total {
-		d.big = make([]byte, 0, total) // nothing of the old bytes is to be copied
-	}
-	for {
-		had := len(d.big)
-		d.big = slices.Grow(d.big, n)[:had+n]
-		if _, err := io.ReadFull(d.r, d.big[had:]); err != nil {
-			return nil, err
-		}
-		if n < maxPacket {
-			break
-		}
-		if n, err = d.head(); err != nil {
-			return nil, err
-		}
-	}
-	p := d.big
-	if cap(d.big) > keepBuffer {
-		d.big = nil // one huge row must not be paid for ever after
-	}
-	return p, nil
-}
-
-// keepBuffer is the largest scratch buffer that is kept for the next event.
-const keepBuffer = 4 << 20
-
-func (d *dump) head() (int, error) {
-	h, err := d.r.Peek(4)
-	if err != nil {
-		return 0, err
-	}
-	n := int(h[0]) | int(h[1])<<8 | int(h[2])<<16
-	if h[3] != d.seq {
-		return 0, fmt.Errorf("%w: packet number %d instead of %d", ErrCorrupt, h[3], d.seq)
-	}
-	d.seq++
-	_, err = d.r.Discard(4)
-	return n, err
 }
 
 // parse splits an event and verifies its checksum.
@@ -262,10 +166,4 @@ func (d *dump) parse(p []byte, e *event) error {
 func checksumFits(p []byte) bool {
 	n := len(p) - 4
 	return crc32.ChecksumIEEE(p[:n]) == binary.LittleEndian.Uint32(p[n:])
-}
-
-// timedOut tells a silent server from a broken connection.
-func timedOut(err error) bool {
-	var ne net.Error
-	return errors.As(err, &ne) && ne.Timeout()
 }

@@ -158,7 +158,9 @@ func (r *reader) ddl(ctx context.Context, e *event, q query) error {
 func (r *reader) lose(st *ddl.Statement) {
 	if st.Alters || st.AltersIndexes {
 		clear(r.maps) // a table may be another one from here on
-		r.server.alter(st, r.group.start)
+	}
+	if st.Alters || st.AltersIndexes || st.UnloggedRows {
+		r.server.touch(st, r.group.start)
 	}
 	if !st.UnloggedRows {
 		return

@@ -26,8 +26,8 @@ type server interface {
 	again(ctx context.Context, d *delivery, start Position, o outcome) error
 	// prepared finds what the binlog says last, before a place, of an XA transaction.
 	prepared(ctx context.Context, xid string, before Position) (xaState, error)
-	// alter notes a statement that altered a table, and its group.
-	alter(st *ddl.Statement, at Position)
+	// touch notes a statement that altered tables, or rows without rows events, and its group.
+	touch(st *ddl.Statement, at Position)
 }
 
 // reader turns the events of one binlog into committed changes. It does no I/O

@@ -60,8 +60,7 @@ func (rd *reading) run(ctx context.Context) error {
 		}
 		if fatal(err) {
 			if rd.live { // the server's binlog may be another one now; what a client's id is worth says nothing about it
-				s.catalog.forget()
-				s.xa.forget()
+				s.forget()
 			}
 			return err
 		}
@@ -118,6 +117,10 @@ func (rd *reading) session(ctx context.Context) error {
 	}
 	if fromNow || rd.passed.IsZero() {
 		rd.passed = r.cur.Group()
+		if rd.live {
+			s.versions.forget()
+			s.reads.begin(rd.passed)
+		}
 	}
 	d, err := s.dump(c, r.cur, rd.replica(c))
 	if err != nil {
@@ -193,14 +196,19 @@ func (s *Source) end(ctx context.Context, d *dump) {
 	if d.over && ctx.Err() == nil { // the server ended it
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	s.kill(ctx, d.conn) // else the heartbeat will have to do
+}
+
+// kill asks the server to end a connection's thread, which may be gone already.
+func (s *Source) kill(ctx context.Context, conn *client.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
 	defer cancel()
 	c, err := s.connect(ctx)
 	if err != nil {
-		return // then the heartbeat will have to do
+		return
 	}
 	defer quit(c)
-	c.Execute(fmt.Sprintf("KILL %d", d.conn.GetConnectionID())) // it may be gone already
+	_, _ = c.Execute(fmt.Sprintf("KILL %d", conn.GetConnectionID()))
 }
 
 // pump feeds the reader from the dump until one of them ends.

@@ -70,7 +70,7 @@ func compareRecords(t *testing.T, s *throwaway.Server, n int, name func(i int) s
 			chosen = append(chosen, i)
 		}
 	}
-	conn := selecting(t, s)
+	conn := textSession(t, s)
 	selected := selectText(t, conn, "SELECT "+shapeOf(t, table, chosen).SelectList()+" FROM d.t ORDER BY id")
 	for r := range rows {
 		shape := shapeOf(t, rows[r].table, chosen) // each table map has a Table of its own here
@@ -183,8 +183,8 @@ func compareLiterals(t *testing.T, conn *client.Conn, name func(int) string, im 
 	}
 }
 
-// selecting is a connection with the session that Shape.Pack needs.
-func selecting(t *testing.T, s *throwaway.Server) *client.Conn {
+// textSession is a connection with the session that Shape.Pack needs.
+func textSession(t *testing.T, s *throwaway.Server) *client.Conn {
 	t.Helper()
 	c, err := s.Conn()
 	if err != nil {
@@ -248,7 +248,7 @@ func partialDocuments(t *testing.T, s *throwaway.Server) {
 	rows := logged(t, s, "d", nil)
 	last := rows[len(rows)-1]
 	shape := shapeOf(t, last.table, []int{1, 0})
-	conn := selecting(t, s)
+	conn := textSession(t, s)
 	packed, err := shape.Pack(nil, selectText(t, conn, "SELECT "+shape.SelectList()+" FROM d.j")[0])
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,10 @@ type Source struct {
 	catalog *catalog
 	tables  sameTables
 
+	versions versions
+	conns    pool
+	reads    reads
+
 	xa       *scans[xaMark] // what became of XA transactions
 	patience time.Duration  // readTimeout, or less in a test
 }
@@ -55,6 +59,17 @@ func New(cfg Config) (*Source, error) {
 		catalog: newCatalog(), xa: newScans[xaMark](maxMarks, nil)}
 	return s, nil
 }
+
+// forget is for when the binlog may be another one now.
+func (s *Source) forget() {
+	s.catalog.forget()
+	s.xa.forget()
+	s.versions.forget()
+	s.reads.begin(Position{})
+}
+
+// Close closes the connections that Select keeps for a while. It does not end readings.
+func (s *Source) Close() { s.conns.close() }
 
 // Status is what the Source knows of itself at the moment.
 func (s *Source) Status() Status { return s.status.get() }

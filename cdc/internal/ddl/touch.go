@@ -24,6 +24,9 @@ func hash(schema, table string) uint64 {
 // Keys returns the hashes of a table's name.
 func (n Name) Keys() Keys { return Keys{hash(n.Schema, n.Table), hash(n.Schema, "")} }
 
+// All are the hashes: of the table, and of all tables of its schema.
+func (k Keys) All() [2]uint64 { return [2]uint64{k.table, k.schema} }
+
 // Touch returns which tables the statement may touch, in any role.
 func (st *Statement) Touch() Touch {
 	t := make(Touch, 0, len(st.Names)+1)

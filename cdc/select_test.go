@@ -1,0 +1,243 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"rowcast/cdc/row"
+	"rowcast/internal/throwaway"
+)
+
+// picked is a Select of some columns by name; rows become "1,a".
+func picked(schema, table, where, order string, limit int, columns ...string) (sel Selection, rows *[]string) {
+	var shape *row.Shape
+	rows = &[]string{}
+	sel = Selection{Schema: schema, Table: table,
+		Plan: func(t *Table) (SelectPlan, error) {
+			var chosen []int
+			for _, name := range columns {
+				chosen = append(chosen, t.Find(name))
+			}
+			var err error
+			shape, err = row.NewShape(t, chosen)
+			return SelectPlan{Shape: shape, Where: where, Order: order, Limit: limit}, err
+		},
+		Row: func(record []byte) error {
+			var im Image
+			if err := shape.Read(&im, record); err != nil {
+				return err
+			}
+			var cells []string
+			for _, i := range shape.Columns() {
+				cells = append(cells, cellJSON(&im, i))
+			}
+			*rows = append(*rows, strings.Join(cells, ","))
+			return nil
+		}}
+	return sel, rows
+}
+
+// TestSelect: which rows, in which order, and that a table is the one that changes have.
+func TestSelect(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		for _, metadata := range []string{"FULL", map[throwaway.Flavor]string{throwaway.MySQL: "MINIMAL", throwaway.MariaDB: "NO_LOG"}[f]} {
+			t.Run(metadata, func(t *testing.T) {
+				s := throwaway.Test(t, f, "--binlog-row-metadata="+metadata)
+				exec(t, s, "CREATE DATABASE draft", "CREATE TABLE draft.picks (id INT PRIMARY KEY, `e``%s` ENUM('x','y'), t TIMESTAMP(3) NULL, v INT AS (id * 2) VIRTUAL, i INT DEFAULT 7 INVISIBLE)")
+				src := source(t, s)
+				t.Cleanup(src.Close)
+				var table atomic.Pointer[Table]
+				rec := newRecorder()
+				rec.stopAt = func(c *Change) error { table.Store(c.Table); return nil }
+				rd := read(t, src, Position{}, rec)
+				first, rows := picked("draft", "picks", "", "", 0, "id")
+				got, err := src.Select(t.Context(), first)
+				if err != nil || len(*rows) != 0 {
+					t.Fatalf("%v, %v", *rows, err)
+				}
+				exec(t, s, "SET time_zone = '+03:00'", "INSERT INTO draft.picks (id, `e``%s`, t) VALUES (1, 'x', NULL), (2, 2, '2026-11-21 04:13:15.817'), (3, 'y', NULL)")
+				low := rd.upTo(t)
+				if got.Table != table.Load() {
+					t.Errorf("another Table than that of changes: %+v\n%+v", got.Table, table.Load())
+				}
+				for _, c := range []struct {
+					where, order string
+					limit        int
+					want         []string
+				}{
+					{"", "id DESC", 0, []string{`"y",3,null,6,7`, `"y",2,"2026-11-21T01:13:15.817Z",4,7`, `"x",1,null,2,7`}},
+					{"`e``%s` = 2 AND t IS NULL", "", 9, []string{`"y",3,null,6,7`}},
+					{"", "`e``%s`, id DESC", 2, []string{`"x",1,null,2,7`, `"y",3,null,6,7`}},
+				} {
+					sel, rows := picked("draft", "picks", c.where, c.order, c.limit, "e`%s", "id", "t", "v", "i")
+					sel.Low = low
+					again, err := src.Select(t.Context(), sel)
+					if err != nil {
+						t.Fatal(err)
+					}
+					same(t, c.where+c.order, *rows, c.want)
+					if again.Table != got.Table || again.Version != got.Version || again.At.Compare(low) < 0 {
+						t.Errorf("%+v after %+v", again, got)
+					}
+				}
+			})
+		}
+	})
+}
+
+// TestSelectErrors: what can't be read, and what the caller says.
+func TestSelectErrors(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := throwaway.Test(t, f)
+		draft(t, s)
+		exec(t, s, "CREATE VIEW draft.seen AS SELECT * FROM draft.picks", "CREATE TABLE draft.mem (id INT PRIMARY KEY) ENGINE=MEMORY", "INSERT INTO draft.picks (player) VALUES ('a'), ('b'), ('c')",
+			"CREATE TABLE draft.csv (id INT NOT NULL) ENGINE=CSV", "CREATE TABLE draft.`z``z` (id INT NOT NULL) ENGINE=MyISAM")
+		src := source(t, s)
+		defer src.Close()
+		for table, c := range map[string]struct {
+			want error
+			says string
+		}{
+			"gone": {ErrNoTable, "draft.gone"}, "seen": {ErrNoTable, "draft.seen"}, "plain": {ErrNoView, "its engine is MyISAM; ALTER TABLE `draft`.`plain` ENGINE = InnoDB"},
+			"mem": {ErrNoView, "MEMORY"}, "csv": {ErrNoView, "CSV"}, "z`z": {ErrNoView, "`z``z`"},
+		} {
+			sel, _ := picked("draft", table, "", "", 0, "id")
+			if _, err := src.Select(t.Context(), sel); !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.says) {
+				t.Errorf("%s: %v", table, err)
+			}
+		}
+		refused := errors.New("no more")
+		for range 3 { // the connection is of no more use then, and another is opened
+			sel, _ := picked("draft", "picks", "", "", 0, "id")
+			n := 0
+			sel.Row = func([]byte) error { n++; return map[bool]error{true: refused}[n == 2] }
+			if _, err := src.Select(t.Context(), sel); err != refused || n != 2 {
+				t.Errorf("after %d rows: %v", n, err)
+			}
+			sel.Plan = func(*Table) (SelectPlan, error) { return SelectPlan{}, refused }
+			if _, err := src.Select(t.Context(), sel); err != refused {
+				t.Errorf("%v", err)
+			}
+			sel, rows := picked("draft", "picks", "nonsense ORDER", "", 0, "id")
+			if _, err := src.Select(t.Context(), sel); err == nil || !strings.Contains(err.Error(), "read the rows of draft.picks: ") {
+				t.Errorf("%v, %v", *rows, err)
+			}
+			sel, rows = picked("draft", "picks", "", "id", 0, "player")
+			if _, err := src.Select(t.Context(), sel); err != nil || !slices.Equal(*rows, []string{`"a"`, `"b"`, `"c"`}) {
+				t.Errorf("%v, %v", *rows, err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		sel, _ := picked("draft", "picks", "SLEEP(100) = 0", "", 0, "id")
+		go func() {
+			poll(t, "the query", func() bool {
+				return len(mustQuery(t, s, "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT %%SLEEP(100)%%' AND USER = 'rowcast'")) > 0
+			})
+			cancel()
+		}()
+		if _, err := src.Select(ctx, sel); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		poll(t, "the query's end", func() bool {
+			return len(mustQuery(t, s, "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT %%SLEEP(100)%%' AND USER = 'rowcast'")) == 0
+		})
+	})
+}
+
+// TestSelectConnections: kept for a while, and replaced when the server has ended them.
+func TestSelectConnections(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := throwaway.Test(t, f)
+		draft(t, s)
+		exec(t, s, "INSERT INTO draft.teams VALUES (1, 'a')")
+		src := source(t, s)
+		rd := read(t, src, Position{}, newRecorder())
+		low := rd.upTo(t)
+		ask := func() {
+			t.Helper()
+			sel, rows := picked("draft", "teams", "", "", 50, "id", "name")
+			sel.Low = low
+			if _, err := src.Select(t.Context(), sel); err != nil || !slices.Equal(*rows, []string{`1,"a"`}) {
+				t.Fatalf("%v, %v", *rows, err)
+			}
+		}
+		count := func(status string) string {
+			return mustQuery(t, s, "SHOW GLOBAL STATUS LIKE '%s'", status)[0][1]
+		}
+		ask()
+		connections := count("Connections")
+		for range 5 {
+			ask()
+		}
+		if now := count("Connections"); now != connections {
+			t.Errorf("%s connections were opened, %s before", now, connections)
+		}
+		killed := mustQuery(t, s, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'rowcast' AND COMMAND = 'Sleep'")
+		if len(killed) != 1 {
+			t.Errorf("%v are kept", killed)
+		}
+		for _, k := range killed {
+			exec(t, s, "KILL "+k[0])
+		}
+		ask()
+		src.Close()
+		poll(t, "the end of connections", func() bool {
+			return len(mustQuery(t, s, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'rowcast' AND COMMAND = 'Sleep'")) == 0
+		})
+		ask() // though nothing is kept then
+	})
+}
+
+// TestSelectAltered: a definition that is kept is not trusted when the table may be another.
+func TestSelectAltered(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := throwaway.Test(t, f)
+		draft(t, s)
+		exec(t, s, "CREATE TABLE draft.other (id INT)", "INSERT INTO draft.teams VALUES (1, 'a')")
+		src := source(t, s)
+		rd := read(t, src, Position{}, newRecorder())
+		t.Cleanup(src.Close)
+		sel, rows := picked("draft", "teams", "", "", 0, "id", "name")
+		before, err := src.Select(t.Context(), sel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			sql   string
+			moves bool
+		}{
+			{"INSERT INTO draft.teams VALUES (2, 'b')", false}, {"ALTER TABLE draft.other ADD COLUMN n INT", false},
+			{"ALTER TABLE draft.teams ADD COLUMN city VARCHAR(5)", true}, {"CREATE INDEX n ON draft.teams (name)", true}, {"TRUNCATE draft.teams", true}, {"INSERT INTO draft.teams VALUES (1, 'a', 'c')", false},
+			{"RENAME TABLE draft.teams TO draft.was, draft.other TO draft.teams", true}, {"DROP TABLE draft.teams", true}, {"RENAME TABLE draft.was TO draft.teams", true},
+		} {
+			was := src.Version("draft", "teams")
+			exec(t, s, step.sql)
+			rd.upTo(t)
+			if moved := src.Version("draft", "teams") != was; moved != step.moves {
+				t.Errorf("%s: moved: %v", step.sql, moved)
+			}
+		}
+		*rows = nil
+		after, err := src.Select(t.Context(), sel)
+		if err != nil || after.Version == before.Version || after.Table == before.Table || len(after.Table.Columns) != 3 || !slices.Equal(*rows, []string{`1,"a"`}) {
+			t.Errorf("%v, %v, %+v", *rows, err, after)
+		}
+		rd.stop()
+		<-rd.done // from here on the Source does not hear of statements
+		exec(t, s, "ALTER TABLE draft.teams MODIFY name VARBINARY(200)")
+		*rows = nil
+		if _, err := src.Select(t.Context(), sel); err != nil || !slices.Equal(*rows, []string{`1,"YQ=="`}) {
+			t.Errorf("%v, %v", *rows, err)
+		}
+		was := src.Version("draft", "teams")
+		read(t, src, Position{}, newRecorder())
+		if src.Version("draft", "teams") == was {
+			t.Error("a reading that begins from now has not seen what came before")
+		}
+	})
+}
