@@ -20,13 +20,18 @@ const (
 	maxFile = 255
 	// firstPos is where the first event of every binlog file begins, after its magic number.
 	firstPos = 4
+	// MaxEvents is how many events one subscriber can get of one change.
+	MaxEvents = 64
 )
 
 // Position is a place in the binlog: of one change, or of a checkpoint, which
 // stands before every change of the group that begins there. It is the SSE event id:
 //
-//	change     = file "/" pos "/" event "." row [ "~" lineage ]
+//	change     = file "/" pos "/" event "." row [ "~" lineage ] [ "." nth ]
 //	checkpoint = file "/" pos [ "~" lineage ]
+//
+// One change is several events to a subscriber that takes several streams of its
+// table. Their ids differ in nth, which counts from 0 and is not written for the first.
 //
 // Only ParsePosition and the reader make one, so a Position that is not zero is
 // well-formed. Positions are compared with Compare, never as text.
@@ -39,6 +44,7 @@ type Position struct {
 	lineage uint32 // header timestamp of the file's format description event
 	kind    kind
 	checked bool // the id carried a lineage
+	nth     int8 // of the events that a subscriber gets of the change; see BeforeChange
 }
 
 type kind uint8
@@ -62,7 +68,7 @@ func Checkpoint(file string, pos, lineage uint32) (Position, error) {
 
 // change is the position of one change of the group that begins at p.
 func (p Position) change(event, row uint32) Position {
-	p.event, p.row, p.kind = event, row, atChange
+	p.event, p.row, p.kind, p.nth = event, row, atChange, 0
 	return p
 }
 
@@ -73,7 +79,25 @@ func (p Position) pastEvent(event uint32) Position { return p.change(event, math
 // Group is the checkpoint before the group that p is in: where a reading that
 // is to see all of it begins.
 func (p Position) Group() Position {
-	p.event, p.row, p.kind = 0, 0, atCheckpoint
+	p.event, p.row, p.kind, p.nth = 0, 0, atCheckpoint, 0
+	return p
+}
+
+// Change is p without nth: of a change, the place where a frame of it stands.
+func (p Position) Change() Position { return p.Nth(0) }
+
+// Nth is the place of the n-th event, counted from 0 and below MaxEvents, that one
+// subscriber gets of the change at p.
+func (p Position) Nth(n int) Position {
+	p.nth = int8(n)
+	return p
+}
+
+// BeforeChange stands right before the first event of the change at p, and after
+// every earlier change. It is never written out: it is where a reading begins that
+// is to see all events of the change.
+func (p Position) BeforeChange() Position {
+	p.nth = -1
 	return p
 }
 
@@ -122,7 +146,10 @@ func (p Position) Compare(q Position) int {
 	case p.event != q.event:
 		return cmp.Compare(p.event, q.event)
 	}
-	return cmp.Compare(p.row, q.row)
+	if p.row != q.row {
+		return cmp.Compare(p.row, q.row)
+	}
+	return cmp.Compare(p.nth, q.nth)
 }
 
 // WithLineage is p with the lineage of q where p, typed by a person, has none
@@ -172,6 +199,10 @@ func (p Position) Append(b []byte) []byte {
 			b = append(b, "0123456789abcdef"[p.lineage>>shift&15])
 		}
 	}
+	if p.nth > 0 {
+		b = append(b, '.')
+		b = strconv.AppendInt(b, int64(p.nth), 10)
+	}
 	return b
 }
 
@@ -200,12 +231,15 @@ func parse(id string) (p Position, err error) {
 	case strings.HasPrefix(id, "gtid/"):
 		return p, errors.New("ids that begin with gtid/ are reserved")
 	}
-	rest := id
-	if at := strings.IndexByte(rest, '~'); at >= 0 {
-		if p.lineage, err = parseLineage(rest[at+1:]); err != nil {
+	var nth string
+	rest, lineage, checked := strings.Cut(id, "~")
+	several := false // there is an nth
+	if checked {
+		lineage, nth, several = strings.Cut(lineage, ".")
+		if p.lineage, err = parseLineage(lineage); err != nil {
 			return p, err
 		}
-		p.checked, rest = true, rest[:at]
+		p.checked = true
 	}
 	name, rest, ok := strings.Cut(rest, "/")
 	if !ok {
@@ -225,6 +259,9 @@ func parse(id string) (p Position, err error) {
 		return p, fmt.Errorf("offset %d is before the first event, which is at %d", p.pos, firstPos)
 	}
 	if !isChange {
+		if several {
+			return p, errors.New("a checkpoint has no events to count")
+		}
 		return p, nil
 	}
 	event, row, ok := strings.Cut(ordinals, ".")
@@ -235,7 +272,17 @@ func parse(id string) (p Position, err error) {
 	if p.event, err = parseNumber("event", event); err != nil {
 		return p, err
 	}
-	p.row, err = parseNumber("row", row)
+	if !checked {
+		row, nth, several = strings.Cut(row, ".")
+	}
+	if p.row, err = parseNumber("row", row); err != nil || !several {
+		return p, err
+	}
+	n, err := parseNumber("number of the event", nth)
+	if err == nil && (n == 0 || n >= MaxEvents) {
+		err = fmt.Errorf("number of the event %d is not from 1 to %d", n, MaxEvents-1)
+	}
+	p.nth = int8(n)
 	return p, err
 }
 
@@ -317,7 +364,7 @@ type IDs struct {
 
 // Append adds the text of p, as p.Append does.
 func (w *IDs) Append(b []byte, p Position) []byte {
-	if p.kind != atChange {
+	if p.kind != atChange || p.nth != 0 {
 		return p.Append(b)
 	}
 	row := p.row

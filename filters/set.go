@@ -150,7 +150,7 @@ func (s *Set) Affected(schema, table string) []int {
 }
 
 // Overlap reports whether streams i and j may publish one database table, so that
-// one id would name two events.
+// one change may be an event of both.
 func (s *Set) Overlap(i, j int) bool {
 	return s.rules[i].name.overlaps(&s.rules[j].name)
 }

@@ -315,13 +315,15 @@ func (f *fakeSource) play(ctx context.Context, g scripted, h cdc.Handler, live b
 const undecodable = "(undecodable)"
 
 // fakeRenderer publishes each of its tables as a stream of that name. A table
-// that ends in "?" has the parameter team: rows "team:rest" are for that key.
+// that ends in "?" has the parameter team: rows "team:rest" are for that key. Tables
+// that differ in a 2 at their end are streams of one table.
 // Values that begin with "!" can't be rendered.
 type fakeRenderer struct {
 	tables []string
 	prefix string // of the data, to tell configs apart
 	open   bool   // takes team as a parameter that chooses nothing
 	same   bool   // every value of team gets every row, in a group of its own
+	named  bool   // events have the stream's name
 }
 
 func (r fakeRenderer) Streams() (infos []frame.Info) {
@@ -338,33 +340,27 @@ func (r fakeRenderer) Streams() (infos []frame.Info) {
 	return infos
 }
 
-func (r fakeRenderer) find(table string) int {
-	for i, t := range r.tables {
-		if strings.TrimSuffix(t, "?") == table {
-			return i
-		}
-	}
-	return -1
+// tableOf is what stream i publishes.
+func (r fakeRenderer) tableOf(i int) string {
+	return strings.TrimRight(strings.TrimSuffix(r.tables[i], "?"), "2")
 }
 
-func (r fakeRenderer) Wants(_, table []byte) bool { return r.find(string(table)) >= 0 }
+func (r fakeRenderer) Wants(_, table []byte) bool { return r.Affected("db", string(table)) != nil }
 
 func (r fakeRenderer) Affected(_, table string) (is []int) {
 	for i := range r.tables {
-		if table == "" || r.find(table) == i {
+		if table == "" || r.tableOf(i) == table {
 			is = append(is, i)
 		}
 	}
 	return is
 }
 
-func (r fakeRenderer) Overlap(i, j int) bool {
-	return strings.TrimRight(r.tables[i], "2") == strings.TrimRight(r.tables[j], "2")
-}
+func (r fakeRenderer) Overlap(i, j int) bool { return r.tableOf(i) == r.tableOf(j) }
 
 func (r fakeRenderer) Render(c *cdc.Change, emit frame.Emit) {
 	table, values, _ := strings.Cut(c.Table.Name, "\x00")
-	if i := r.find(table); i >= 0 {
+	for _, i := range r.Affected("db", table) {
 		for value := range strings.SplitSeq(values, variant) {
 			r.emit(c, i, table, value, emit)
 		}
@@ -383,6 +379,9 @@ func (r fakeRenderer) emit(c *cdc.Change, i int, table, value string, emit frame
 	event, data := "", value
 	if e, d, ok := strings.Cut(value, "|"); ok {
 		event, data = e, d
+	}
+	if r.named {
+		event = strings.TrimSuffix(r.tables[i], "?")
 	}
 	key, tag := "", any(nil)
 	if strings.HasSuffix(r.tables[i], "?") {

@@ -33,7 +33,6 @@ func TestRefusals(t *testing.T) {
 		{"/events/pick", nil, 404, `did you mean "picks"?`},
 		{"/events?table=nothing", nil, 404, "there is no stream"},
 		{"/events", nil, 400, "name a stream"},
-		{"/events?table=picks&table=picks2", nil, 400, "ask for each separately"},
 		{"/events?table=picks&table=picks", nil, 400, "named twice"},
 		{"/events/picks?table=teams", nil, 400, "table belongs to"},
 		{"/events/picks?tema=1", nil, 400, `no parameter "tema"; it takes none`},

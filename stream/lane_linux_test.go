@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -24,7 +25,7 @@ import (
 type idRenderer struct{ fakeRenderer }
 
 func (r idRenderer) Render(c *cdc.Change, emit frame.Emit) {
-	i := r.find(c.Table.Name)
+	i := slices.Index(r.tables, c.Table.Name)
 	if i < 0 {
 		return
 	}

@@ -92,7 +92,7 @@ func (s *subscriber) answered(atEnd bool) bool {
 func (p *pollWire) Send(b []byte) error {
 	p.buf = append(p.buf, b...)
 	p.events = p.events || bytes.HasPrefix(b, []byte("data: ")) || bytes.Contains(b, []byte("\ndata: "))
-	if p.events && len(p.buf) >= pollBytes {
+	if p.events && len(p.buf) >= pollBytes && bytes.HasSuffix(b, []byte("\n\n")) { // not between a block and its id
 		return errAnswered
 	}
 	return nil

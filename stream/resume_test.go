@@ -104,7 +104,7 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 	t.Logf("seed %d", seed)
 	src := newFake()
 	src.commit(row{"other", "x"})
-	configs := []fakeRenderer{{tables: []string{"picks", "drafts?"}}, {tables: []string{"drafts?", "new", "picks"}}}
+	configs := []fakeRenderer{{named: true, tables: []string{"picks", "drafts?", "picks2"}}, {named: true, tables: []string{"drafts?", "new", "picks2", "picks"}}}
 	s := serveLanes(t, Config{History: minHistory, MaxReplays: 3, Retry: time.Millisecond}, lanes, src, configs[0]).started(t)
 	if reloads {
 		stop := make(chan struct{})
@@ -127,7 +127,7 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 	start := at(1, 114, fakeLineage).String()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var mu sync.Mutex
-	var picks, drafts []string
+	var picks, drafts, both []string
 	var wg sync.WaitGroup
 	groups := 3000
 	if reloads {
@@ -153,10 +153,11 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 			mu.Lock()
 			for j, r := range rows {
 				if r.table == "picks" {
-					picks = append(picks, ids[j])
+					picks = append(picks, ids[j]+" picks")
+					both = append(both, ids[j]+" picks2", ids[j]+".1 picks")
 				}
 				if strings.HasPrefix(r.value, "a:") {
-					drafts = append(drafts, ids[j])
+					drafts = append(drafts, ids[j]+" drafts")
 				}
 			}
 			mu.Unlock()
@@ -168,11 +169,12 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 	type client struct {
 		path string
 		want *[]string
+		last string // the stream of its last event
 	}
-	clients := []client{{"/events/picks", &picks}, {"/events?table=drafts&team=a", &drafts}}
-	for n := range 40 {
+	clients := []client{{"/events/picks", &picks, "picks"}, {"/events?table=drafts&team=a", &drafts, "drafts"}, {"/events?table=picks2&table=picks", &both, "picks"}}
+	for n := range 45 {
 		seed := rand.New(rand.NewPCG(seed, uint64(n)+2))
-		cl := clients[n%2]
+		cl := clients[n%3]
 		wg.Go(func() {
 			id, got, done := start, []string(nil), false
 			for !done {
@@ -194,8 +196,8 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 						id = b.id
 					}
 					if b.data != "" {
-						got = append(got, b.id)
-						if done = strings.HasSuffix(b.data, "end"); done {
+						got = append(got, b.id+" "+b.event)
+						if done = strings.HasSuffix(b.data, "end") && b.event == cl.last; done {
 							break
 						}
 					}

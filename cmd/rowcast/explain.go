@@ -39,6 +39,7 @@ func (e *explainCmd) Run(c *console) error {
 		if at.IsCheckpoint() {
 			return usageError{fmt.Errorf("--at %s is a checkpoint, not a change; give an id such as binlog.000042/15873/0.0~67a1f3b2", e.At)}
 		}
+		at = at.Change() // which of several events it was depends on the request that it is of
 	} else if e.Since == 0 {
 		return usageError{errors.New("say which change with --at ID, or how far back to count with --since 10m; see rowcast explain --help")}
 	} else if e.Since < 0 {

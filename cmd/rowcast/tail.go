@@ -79,14 +79,18 @@ type tailing struct {
 	*frame.Encoder
 	o     *reading
 	out   *bufio.Writer
-	after cdc.Position // what is not after it was printed before; zero: nothing was
-	until cdc.Position // zero: never
-	reset cdc.Position // the group that last had a frame that could not be judged
+	after cdc.Position   // what is not after it was printed before; zero: nothing was
+	until cdc.Position   // zero: never
+	reset cdc.Position   // the group that last had a frame that could not be judged
+	run   []*frame.Frame // of one change, which may be several events
 	json  bool
 }
 
 // Begin implements cdc.Handler.
 func (t *tailing) Begin(at cdc.Position) error {
+	if err := t.change(); err != nil { // of a group without a checkpoint at its end
+		return err
+	}
 	if t.past(at) {
 		return errDone
 	}
@@ -107,30 +111,65 @@ func (t *tailing) past(p cdc.Position) bool {
 	return p.Compare(t.until) > 0
 }
 
+// frame gathers the frames of one place: in which order they are events, and which of
+// them are, is known when all of them have come.
 func (t *tailing) frame(f *frame.Frame) error {
-	switch {
-	case !t.after.IsZero() && f.Pos.Compare(t.after) <= 0:
-		return nil
-	case f.Kind == frame.Reset:
-		// It stands at the checkpoint after its group, and so at --until where that is the last one.
-		if !t.until.IsZero() && f.Pos.Compare(t.until) > 0 {
-			return errDone
+	if len(t.run) > 0 && f.Pos.Compare(t.run[0].Pos) != 0 {
+		if err := t.change(); err != nil {
+			return err
 		}
-	case t.past(f.Pos):
+	}
+	t.run = append(t.run, f)
+	return nil
+}
+
+// change prints what was gathered.
+func (t *tailing) change() error {
+	if len(t.run) == 0 {
+		return nil
+	}
+	run := t.run
+	t.run = t.run[:0]
+	if t.ended(run[0], run[0].Pos) {
 		return errDone
 	}
-	switch wanted, err := t.o.sub.Wants(f); {
-	case err != nil:
+	var room [4]frame.Choice
+	for n, choice := range t.o.sub.Choose(room[:0], run) {
+		at := choice.Pos.Nth(n)
+		if !t.after.IsZero() && at.Compare(t.after) <= 0 {
+			continue
+		}
+		if t.ended(choice.Frame, at) {
+			return errDone
+		}
+		if err := t.event(choice, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ended tells whether f, which is for the place at, is past --until. A reset stands at
+// the checkpoint after its group, and so at --until where that is the last one.
+func (t *tailing) ended(f *frame.Frame, at cdc.Position) bool {
+	if f.Kind == frame.Reset {
+		return !t.until.IsZero() && at.Compare(t.until) > 0
+	}
+	return t.past(at)
+}
+
+// event prints the n-th event of a change.
+func (t *tailing) event(choice frame.Choice, n int) error {
+	f := choice.Frame
+	if choice.Err != nil {
 		group := f.Pos.Group()
 		if t.reset == group {
 			return nil
 		}
 		t.reset = group
-		f = t.Catalog().Unjudged(f, err)
-	case !wanted:
-		return nil
+		f = t.Catalog().Unjudged(f, choice.Err)
 	}
-	return t.print(f.Block)
+	return t.print(f.Nth(n).Block)
 }
 
 // print writes a block as it is, or as one line of JSON; data that is not JSON is
@@ -156,6 +195,9 @@ func (t *tailing) print(block []byte) error {
 
 // checkpoint ends a group: what was printed leaves now.
 func (t *tailing) checkpoint(p cdc.Position, _ time.Time) error {
+	if err := t.change(); err != nil {
+		return err
+	}
 	if err := t.out.Flush(); err != nil {
 		return err
 	}

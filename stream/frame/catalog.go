@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"rowcast/cdc"
 	"rowcast/internal/nearest"
 )
 
@@ -66,14 +67,19 @@ func (c *Catalog) Subscribe(names []string, params map[string]string) (*Subscrip
 		if !ok {
 			return nil, mistake(NoStream, "%s", c.noStream(name))
 		}
+		beside := 0 // streams of its table
 		for _, p := range s.Parts {
 			if p.Stream == i {
 				return nil, mistake(Together, "stream %q is named twice; once is enough", name)
 			}
 			if c.Overlap(p.Stream, i) {
-				return nil, mistake(Together, "streams %q and %q may publish the same table, and one event id must name one event; ask for each separately", c.Name(p.Stream), name)
+				beside++
 			}
 		}
+		if beside >= cdc.MaxEvents {
+			return nil, mistake(Together, "stream %q and %d others may publish the same table; at most %d such streams share a connection: ask for some of them on another", name, beside, cdc.MaxEvents)
+		}
+		s.overlaps = s.overlaps || beside > 0
 		given := map[string]string{}
 		for _, p := range c.infos[i].Params {
 			if v, ok := params[p.Name]; ok {
@@ -89,7 +95,9 @@ func (c *Catalog) Subscribe(names []string, params map[string]string) (*Subscrip
 	if err := c.undeclared(names, params, used); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(s.Parts, func(a, b Part) int { return a.Stream - b.Stream })
+	if !s.overlaps { // else the order of the request is that of a change's events
+		slices.SortFunc(s.Parts, func(a, b Part) int { return a.Stream - b.Stream })
+	}
 	s.identify()
 	return s, nil
 }

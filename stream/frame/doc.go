@@ -7,8 +7,10 @@
 //
 // # Guarantees
 //
-// Frames come in binlog order. One change may yield several at one position,
-// for different streams or bindings; a subscriber wants at most one of them.
+// Frames come in binlog order. One change may yield several at one position, for
+// different streams or bindings. A subscriber wants at most one of each stream, so
+// that only one with several streams of a table gets several: their ids differ, and
+// their order is that of the request.
 // A change that can't be rendered becomes a reset of its stream, placed after
 // the group it belongs to; one that a binding can't judge becomes a reset of that
 // subscription, in its own place. A config that is swapped in takes effect between two

@@ -33,7 +33,8 @@ type Renderer interface {
 	Wants(schema, table []byte) bool
 	// Affected lists the streams that publish that table; all for table "".
 	Affected(schema, table string) []int
-	// Overlap tells whether two streams could publish one database table.
+	// Overlap tells whether two streams could publish one database table, so that one
+	// change may be an event of both.
 	Overlap(i, j int) bool
 	Render(c *cdc.Change, emit Emit)
 	// Bind checks a request's parameters; nil, nil where the stream has none.

@@ -2,18 +2,20 @@ package frame
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Subscription is what one subscriber asks for: streams and, for each, a binding.
 // It is immutable and belongs to one catalog.
 type Subscription struct {
-	Parts []Part // one for each stream, ordered by stream
+	Parts []Part // one for each stream; in the order of the request where streams overlap, else by stream
 
-	catalog *Catalog
-	names   []string          // as asked for
-	params  map[string]string // as asked for
-	id      string
+	overlaps bool
+	catalog  *Catalog
+	names    []string          // as asked for
+	params   map[string]string // as asked for
+	id       string
 }
 
 // Part is a subscription's choice of one stream.
@@ -43,6 +45,10 @@ func (s *Subscription) identify() {
 	}
 	s.id = id.String()
 }
+
+// Overlaps tells whether one change can be several events to the subscription:
+// several of its streams may publish one table.
+func (s *Subscription) Overlaps() bool { return s.overlaps }
 
 // Catalog is what the subscription belongs to.
 func (s *Subscription) Catalog() *Catalog { return s.catalog }
@@ -75,6 +81,55 @@ func (s *Subscription) Wants(f *Frame) (bool, error) {
 		return p.Matches(f)
 	}
 	return false, nil
+}
+
+// Choice is an event that a subscription gets of a change. With Err its binding can't
+// judge the frame: Catalog.Unjudged then takes its place.
+type Choice struct {
+	*Frame
+	Err error
+}
+
+// Choose appends the events that s gets of run, the frames of one place, in their
+// order: of each stream one at most, and one reset of all streams at most. The n-th of
+// them has the n-th id of the change, whether it is sent or not: that depends on
+// nothing but the subscription and the change.
+func (s *Subscription) Choose(to []Choice, run []*Frame) []Choice {
+	reset := false
+	for i := range s.Parts {
+		p := &s.Parts[i]
+		for _, f := range run {
+			if p.Stream != f.Stream {
+				continue
+			}
+			if f.Kind == Reset {
+				if !reset {
+					to, reset = append(to, Choice{Frame: f}), true
+				}
+				break
+			}
+			if !p.fits(f.Key) {
+				continue
+			}
+			if ok, err := p.Matches(f); ok || err != nil {
+				to = append(to, Choice{f, err})
+				break
+			}
+		}
+	}
+	return to
+}
+
+// Sort puts frames of one change, one of each stream at most, into the order of its
+// events.
+func (s *Subscription) Sort(run []*Frame) {
+	if len(run) < 2 {
+		return
+	}
+	place := func(f *Frame) int {
+		return slices.IndexFunc(s.Parts, func(p Part) bool { return p.Stream == f.Stream })
+	}
+	slices.SortFunc(run, func(a, b *Frame) int { return place(a) - place(b) })
 }
 
 // fits compares the bytes: a Key may be what keeps customers apart, and a hash

@@ -69,11 +69,15 @@ scene("streams are chosen; parameters and snippets", async () => {
   const box = (n) => page.locator(".stream").nth(n).getByRole("checkbox");
   await box(2).uncheck();
   await box(1).check();
-  await until("the reason why not", async () => /one database table|same table|both/.test(await page.locator("#trouble").textContent()));
-  await box(0).uncheck();
   await until("the missing parameter", async () => (await page.locator("#trouble").textContent()).includes("round"));
   await page.getByLabel("round", { exact: true }).last().fill("7");
   await page.keyboard.press("Tab");
+  await isOpen(page);
+  await sql("INSERT INTO draft.picks (round, team, player) VALUES (6, 'Jets', 'Three'), (7, 'Jets', 'Four')");
+  await becomes("two streams of one table", 3, () => page.locator("#changes li").count());
+  assert.match((await texts(page, "#changes li"))[0], /Four.*0\.1~\w+\.1/s);
+  await page.locator("#clear").click();
+  await box(0).uncheck();
   await isOpen(page);
   await sql("INSERT INTO draft.picks (round, team, player) VALUES (6, 'Jets', 'Six'), (7, 'Jets', 'Seven')");
   await becomes("round seven alone", 1, () => page.locator("#changes li").count());

@@ -58,6 +58,7 @@ type index struct {
 	byID     map[string]*group // by subscription id
 	streams  []streamIndex
 	failures failures
+	overlaps bool // there has been a group to which one change can be several events
 }
 
 // streamIndex lists the groups that have a stream: those whose binding names a
@@ -109,6 +110,7 @@ func (x *index) group(sub *frame.Subscription) *group {
 	g := &group{sub: sub, at: make([]int, len(sub.Parts))}
 	g.pending, g.socks = g.frame[:0], g.sock[:0]
 	x.byID[sub.ID()] = g
+	x.overlaps = x.overlaps || sub.Overlaps()
 	for i := range sub.Parts {
 		p := &sub.Parts[i]
 		list := x.list(p)
@@ -165,28 +167,98 @@ func (x *index) route(f *frame.Frame, dirty []*group) []*group {
 }
 
 func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
-	g := t.group
+	g, event := t.group, f.Kind == frame.Event
 	if f.InGroup() && !x.failures.first(g, f) {
 		return dirty
 	}
 	if f.Tag != nil {
 		ok, err := t.part.Matches(f)
-		if err != nil {
+		switch {
+		case err == nil && !ok:
+			return dirty
+		case err == nil:
+		case g.sub.Overlaps() && g.noted(f):
+			return dirty
+		default:
 			f = x.failures.take(g, f, err)
 		}
-		if f == nil || err == nil && !ok {
+		if f == nil {
 			return dirty
 		}
 	}
 	n := len(g.pending)
-	if n > 0 && f.Pos.Compare(g.pending[n-1].Pos) == 0 {
-		return dirty // two streams of the group were reset at one place, and get one reset
+	if n > 0 && f.Pos.Compare(g.pending[n-1].Pos) == 0 && (!event || !g.sub.Overlaps() || g.noted(f)) {
+		return dirty // of each stream one frame at most, and one reset where several streams were reset
 	}
 	if n == 0 {
 		dirty = append(dirty, g)
 	}
 	g.pending = append(g.pending, f)
 	return dirty
+}
+
+// noted tells whether the group has a frame of f's change and stream already.
+func (g *group) noted(f *frame.Frame) bool {
+	for _, other := range slices.Backward(g.pending) {
+		if other.Pos.Compare(f.Pos) != 0 {
+			return false
+		}
+		if other.Stream == f.Stream {
+			return true
+		}
+	}
+	return false
+}
+
+// number puts the events of each change into the order of the groups' requests, and
+// gives the later ones ids of their own. Groups for which nothing is left go.
+func (x *index) number(dirty []*group) []*group {
+	if !x.overlaps {
+		return dirty
+	}
+	nth := numbered{}
+	return slices.DeleteFunc(dirty, func(g *group) bool {
+		if g.sub.Overlaps() {
+			g.number(nth)
+		}
+		return len(g.pending) == 0
+	})
+}
+
+func (g *group) number(nth numbered) {
+	to := g.pending[:0]
+	for rest := g.pending; len(rest) > 0; {
+		run := frame.Run(rest)
+		rest = rest[len(run):]
+		g.sub.Sort(run)
+		for n, f := range run {
+			if f.Block != nil {
+				to = append(to, nth.frame(f, n))
+			}
+		}
+	}
+	clear(g.pending[len(to):])
+	g.pending = to
+}
+
+// numbered has the frames of a round with the ids that they got: groups share them.
+type numbered map[nthFrame]*frame.Frame
+
+// nthFrame is a frame as the n-th event of its change.
+type nthFrame struct {
+	of *frame.Frame
+	n  int
+}
+
+func (m numbered) frame(f *frame.Frame, n int) *frame.Frame {
+	if n == 0 {
+		return f
+	}
+	key := nthFrame{f, n}
+	if m[key] == nil {
+		m[key] = f.Nth(n)
+	}
+	return m[key]
 }
 
 // failures are the groups that were reset within one group of the binlog: their
@@ -197,9 +269,13 @@ type failures struct {
 	reset *frame.Frame // the last one: it is the same for all groups
 }
 
-// take returns the reset that g gets in place of f; nil: g was reset already.
+// take returns the reset that g gets in place of f. If g was reset already that is nil,
+// or, where events of the same change may follow, a frame that is only counted.
 func (x *failures) take(g *group, f *frame.Frame, err error) *frame.Frame {
 	if !x.first(g, f) {
+		if g.sub.Overlaps() {
+			return &frame.Frame{Kind: frame.Reset, Pos: f.Pos, Stream: f.Stream}
+		}
 		return nil
 	}
 	if x.reset == nil || x.reset.Pos != f.Pos || x.reset.Stream != f.Stream {

@@ -110,7 +110,8 @@ func (p *Pool) rebind(c *frame.Catalog) {
 		for _, k := range g.socks {
 			p.strike(k)
 			k.group = nil
-			p.dismiss(k, history.AppendGone(nil, p.at.Pos, p.at.Pos, err))
+			at := history.Past(p.at.Pos, g.sub)
+			p.dismiss(k, history.AppendGone(nil, at, at, err))
 		}
 	}
 }

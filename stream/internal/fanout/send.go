@@ -45,7 +45,7 @@ type share struct {
 
 // flush writes the frames that were noted with the dirty groups to their members.
 func (p *Pool) flush() {
-	if len(p.dirty) == 0 {
+	if p.dirty = p.index.number(p.dirty); len(p.dirty) == 0 {
 		return
 	}
 	total := 0

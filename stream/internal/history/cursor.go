@@ -20,8 +20,8 @@ type Place struct {
 type Cursor struct {
 	Place
 	Sub  *frame.Subscription
-	Sent cdc.Position // the id that the client holds
-	Big  []byte       // a block that follows what Next has returned, see BigBlock
+	Sent cdc.Position // the id that the client holds; where Pos is before that change, its later events are still to come
+	Big  []byte       // a block, or one without its id, that follows what Next has returned; see BigBlock
 
 	log    *Log
 	seat   seat         // in the lane whose Log it is; nil: the live one
@@ -84,17 +84,12 @@ func (c *Cursor) Next(buf []byte, limit int, until uint64) ([]byte, View, error)
 			c.Took(v) // a cursor that joined at the end gets no frame by which a lane would know
 			return buf, v, nil
 		}
-		var passed cdc.Position // of a frame for others: what follows at the same place may be for this client
-		for _, f := range v.Frames {
-			c.Seq++
+		for rest := v.Frames; len(rest) > 0; {
+			run := frame.Run(rest)
+			rest = rest[len(run):]
 			var err error
-			n := len(buf)
-			fresh := f.Pos.Compare(c.Pos) > 0 || !passed.IsZero() && f.Pos.Compare(passed) == 0
-			if buf, err = c.take(buf, f, fresh); err != nil {
+			if buf, err = c.take(buf, run, limit); err != nil {
 				return buf, v, err
-			}
-			if passed = (cdc.Position{}); fresh && len(buf) == n && c.Big == nil {
-				passed = f.Pos
 			}
 			if len(buf) >= limit || c.Seq == until || c.Big != nil {
 				return buf, v, nil
@@ -124,37 +119,54 @@ func (c *Cursor) find(v View, buf []byte) ([]byte, error) {
 	return c.attach(c.log, c.seat, p, c.Pos, buf)
 }
 
-// take deals with one frame. One change may have several, each for other bind
-// values: the first of them must not make the others look old, so that the caller
-// says whether the frame is fresh.
-func (c *Cursor) take(buf []byte, f *frame.Frame, fresh bool) ([]byte, error) {
-	if f.Notice() {
-		return c.notice(buf, f)
+// take deals with the frames of one place. Where buf is full before all events of a
+// change are in it, the cursor stays at the change.
+func (c *Cursor) take(buf []byte, run []*frame.Frame, limit int) ([]byte, error) {
+	first := run[0]
+	if first.Notice() {
+		c.Seq++
+		return c.notice(buf, first)
 	}
-	if !fresh {
-		return buf, nil
+	if first.Pos.Compare(c.Pos) > 0 {
+		c.active = true
+		var room [4]frame.Choice
+		for n, choice := range c.Sub.Choose(room[:0], run) {
+			at := first.Pos.Nth(n)
+			if c.Sent.Compare(at) >= 0 {
+				continue
+			}
+			if len(buf) >= limit || c.Big != nil {
+				c.Pos = first.Pos.BeforeChange()
+				return buf, nil
+			}
+			buf = c.event(buf, choice, n)
+		}
+		c.Pos = first.Pos
 	}
-	c.Pos, c.active = f.Pos, true
-	wanted, err := c.Sub.Wants(f)
-	if !wanted && err == nil {
-		return buf, nil
-	}
-	if err != nil || f.InGroup() { // one reset for each transaction is enough
+	c.Seq += uint64(len(run))
+	return buf, nil
+}
+
+// event appends the n-th event that the client gets of a change.
+func (c *Cursor) event(buf []byte, choice frame.Choice, n int) []byte {
+	f := choice.Frame
+	if choice.Err != nil || f.InGroup() { // one reset for each transaction is enough
 		group := f.Pos.Group()
 		if c.reset == group {
-			return buf, nil
+			return buf
 		}
 		c.reset = group
 	}
-	if err != nil {
-		f = c.Sub.Catalog().Unjudged(f, err)
+	if choice.Err != nil {
+		f = c.Sub.Catalog().Unjudged(f, choice.Err)
 	}
-	c.Sent = f.Pos
-	if len(f.Block) > BigBlock {
-		c.Big = f.Block
-		return buf, nil
+	c.Sent = f.Pos.Nth(n)
+	buf, rest := f.AppendNth(buf, n)
+	if len(rest) > BigBlock {
+		c.Big = rest
+		return buf
 	}
-	return append(buf, f.Block...), nil
+	return append(buf, rest...)
 }
 
 // notice deals with a new config, or with a loss that concerns everybody.
@@ -198,7 +210,7 @@ func (c *Cursor) Detach() {
 func (c *Cursor) bind(buf []byte, to *frame.Catalog) ([]byte, error) {
 	sub, err := c.Sub.Rebind(to)
 	if err != nil {
-		return AppendGone(buf, c.Pos, c.Sent, err), ErrGone
+		return AppendGone(buf, Past(c.Pos, c.Sub), c.Sent, err), ErrGone
 	}
 	c.Sub = sub
 	return buf, nil
@@ -211,6 +223,15 @@ func AppendGone(buf []byte, pos, sent cdc.Position, err error) []byte {
 		pos = sent
 	}
 	return frame.AppendReset(buf, pos, frame.Schema("the configuration changed: "+err.Error()), ID(sent))
+}
+
+// Past is the id of a client that has taken, or was not to get, everything up to pos.
+// With several streams of a table the change's own id would stand for its first event.
+func Past(pos cdc.Position, sub *frame.Subscription) cdc.Position {
+	if sub.Overlaps() && pos.IsChange() && pos == pos.Change() {
+		return pos.Nth(cdc.MaxEvents - 1)
+	}
+	return pos
 }
 
 // Took reports that the client has what Next returned with v: a lane is paced by

@@ -12,7 +12,9 @@
 //
 // A Cursor takes every frame past its position that its subscription wants, once,
 // in binlog order, whatever Log it reads. Its Pos says what it has done with: it
-// never rises over a frame that it has not taken or seen to be for others. Where
+// never rises over a frame that it has not taken or seen to be for others. Of a change
+// that is several events to the client it may have taken some: then Pos is before the
+// change, and Sent the last of these. Where
 // that can't be kept (purged, another server, a binlog that was reset, an id that
 // names no place), the buffer gets a reset that says why, with the checkpoint that
 // the Cursor goes on from.

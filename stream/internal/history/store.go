@@ -115,7 +115,7 @@ func (s *Store) Start(ctx context.Context, c *Cursor, id string, buf []byte) ([]
 		return buf, away // clients that are here already stay, and miss nothing
 	default:
 		c.Sent = pos
-		buf, err = s.locate(ctx, c, pos, buf)
+		buf, err = s.locate(ctx, c, resumes(pos, c.Sub), buf)
 	}
 	var why frame.Loss
 	if errors.As(err, &why) {
@@ -126,10 +126,24 @@ func (s *Store) Start(ctx context.Context, c *Cursor, id string, buf []byte) ([]
 			from = "binlog"
 		}
 		s.resumed(from, "")
-		c.Sent = c.Pos
-		buf = frame.AppendCheckpoint(buf, c.Pos)
+		if c.Sent = pos.WithLineage(c.Pos); id == "" {
+			c.Sent = c.Pos
+		}
+		buf = frame.AppendCheckpoint(buf, c.Sent)
 	}
 	return buf, err
+}
+
+// resumes is where a client with the id pos goes on. With several streams it may have
+// only some of the change's events.
+func resumes(pos cdc.Position, sub *frame.Subscription) cdc.Position {
+	switch {
+	case !pos.IsChange():
+		return pos
+	case len(sub.Parts) > 1:
+		return pos.BeforeChange()
+	}
+	return pos.Change()
 }
 
 // Move deals with what Next has found: the log's end, the end of a lane, frames that

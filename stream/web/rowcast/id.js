@@ -2,8 +2,8 @@
 
 /** The numbers of an id, and which history of the server they belong to; null if it has another form. */
 function parse(id) {
-  const m = /(\d+)\/(\d+)(?:\/(\d+)\.(\d+)(?:\.(\d+))?)?(?:~(\w+))?$/.exec(id);
-  return m && { at: [m[1], m[2], m[3] ?? -1, m[4] ?? -1, m[5] ?? 0].map(Number), lineage: m[6] };
+  const m = /(\d+)\/(\d+)(?:\/(\d+)\.(\d+))?(?:~(\w+))?(?:\.(\d+))?$/.exec(id);
+  return m && { at: [m[1], m[2], m[3] ?? -1, m[4] ?? -1, m[6] ?? 0].map(Number), lineage: m[5] };
 }
 
 /** Tells whether id a comes after id b in the binlog. If the two can't be compared: yes, so that the server decides. */
