@@ -15,7 +15,7 @@ import (
 
 // texts are compared with one another in every collation: those that a
 // character set lacks become question marks in the server.
-var texts = []string{"", "a", "A", "a ", "b", "B", "ab", "aB ", "z", "Z", "ä", "Ä", "é", "É", "e", "ss", "ß", "ñ", "n", "ø", "o", "œ", "oe", "7", "07", "_", "%", "a_", "ł", "l", "日本", "я", "Я", "α", "Α", "x y", "ч"}
+var texts = []string{"", "a", "A", "a ", "b", "B", "ab", "aB ", "z", "Z", "ä", "Ä", "é", "É", "e", "ss", "ß", "ñ", "n", "ø", "o", "œ", "oe", "7", "07", "_", "%", "a_", "ł", "l", "日本", "я", "Я", "α", "Α", "x y", "ч", "a\t", "a\tb", "a\u2003", "a\u0301", "\u0301"}
 
 // TestCollations compares equality, order, LIKE and keys with the servers', in
 // every collation that is not refused.
@@ -60,7 +60,11 @@ func TestCollations(t *testing.T) {
 			text, err := c.After.AppendText(nil, 1)
 			must(t, err)
 			tables[c.Table.Name] = c.Table
-			rows[c.Table.Name] = append(rows[c.Table.Name], judgedRow{p.Keep(row, true), string(text)})
+			sort, err := where.NewSort(c.Table, 1)
+			must(t, err)
+			place, _, err := e.AppendPlace(nil, []*where.Sort{sort}, c.After)
+			must(t, err)
+			rows[c.Table.Name] = append(rows[c.Table.Name], judgedRow{p.Keep(row, true), string(text), place})
 			e.Reset()
 		})
 		for name, list := range rows {
@@ -73,8 +77,9 @@ func TestCollations(t *testing.T) {
 
 // judgedRow is a row with only a text, in the column's character set and in UTF-8.
 type judgedRow struct {
-	row  where.Row
-	text string
+	row   where.Row
+	text  string
+	place []byte
 }
 
 func compareCollation(t *testing.T, s *throwaway.Server, name string, table *cdc.Table, list []judgedRow) {
@@ -114,6 +119,17 @@ func compareCollation(t *testing.T, s *throwaway.Server, name string, table *cdc
 		}
 		if rowKey, ok := e.AppendKey(nil, keyed, list[i].row); ok != true || (string(rowKey) == key) != (a[2] == "1") {
 			differ["keys"] = append(differ["keys"], pair)
+		}
+	}
+	sort, err := where.NewSort(table, 1)
+	must(t, err)
+	answers, err = s.Query(fmt.Sprintf("SELECT id FROM coll.%s ORDER BY v", name))
+	must(t, err)
+	for n := range answers[1:] {
+		i, _ := strconv.Atoi(answers[n][0])
+		j, _ := strconv.Atoi(answers[n+1][0])
+		if where.ComparePlaces([]*where.Sort{sort}, nil, list[i].place, list[j].place) > 0 {
+			differ["ORDER BY"] = append(differ["ORDER BY"], list[i].text+"/"+list[j].text)
 		}
 	}
 	for what, pairs := range differ {

@@ -13,8 +13,8 @@ import (
 // collation is how texts compare.
 type collation struct {
 	colldata.Collation
-	pads  bool   // trailing spaces do not count
-	space []byte // weight of one; nil if it has not the width of others
+	pads   bool     // trailing spaces do not count
+	spaces [][]byte // with pads: the weight of a space on each level
 }
 
 // defaultCollation is that of literals that are compared with no column: what a
@@ -41,7 +41,18 @@ func lookupCollation(id uint64) (collation, bool) {
 	case id >= firstUCA1400 && id < firstUCA1400+2*sizeUCA1400:
 		n := id % sizeUCA1400
 		twin := uca1400[n&^nopad]
-		return collation{Collation: colldata.Lookup(twin), pads: n&nopad == 0}, n < 2*nopad && twin != 0
+		if n >= 2*nopad || twin == 0 {
+			return collation{}, false
+		}
+		c := collation{Collation: colldata.Lookup(twin), pads: n&nopad == 0}
+		if c.pads {
+			var level []byte
+			for rest, more := c.WeightString(nil, []byte(" "), 0), true; more; {
+				level, rest, more = cutLevel(rest)
+				c.spaces = append(c.spaces, level)
+			}
+		}
+		return c, true
 	case id >= firstNopad && id < firstUCA1400:
 		c := colldata.Lookup(collations.ID(id - firstNopad))
 		return collation{Collation: c}, c != nil
@@ -52,8 +63,24 @@ func lookupCollation(id uint64) (collation, bool) {
 	if c == nil {
 		return collation{}, false
 	}
-	space := spaceWeight(c)
-	return collation{Collation: c, pads: space != nil, space: space}, true
+	if space := spaceWeight(c); space != nil {
+		return collation{Collation: c, pads: true, spaces: [][]byte{space}}, true
+	}
+	return collation{Collation: c}, true
+}
+
+// levelWidth is how many bytes a weight has in collations of several levels.
+const levelWidth = 2
+
+// cutLevel takes the first level off the weights of a UCA collation, which are 0 between
+// two levels.
+func cutLevel(weights []byte) (level, rest []byte, more bool) {
+	for at := 0; at+levelWidth <= len(weights); at += levelWidth {
+		if weights[at] == 0 && weights[at+1] == 0 {
+			return weights[:at], weights[at+levelWidth:], true
+		}
+	}
+	return weights, nil, false
 }
 
 // spaceWeight is the weight of a space where trailing ones do not count: in all
@@ -79,33 +106,67 @@ func (c *collation) same(other *collation) bool {
 
 // appendWeights adds what is the same for all texts that are equal, and no others.
 func (c *collation) appendWeights(dst, text []byte) []byte {
-	if c.pads && c.space == nil {
-		text = bytes.TrimRight(text, " ")
-	}
 	start := len(dst)
 	dst = c.WeightString(dst, text, 0)
-	for n := len(c.space); n > 0 && len(dst)-start >= n && bytes.Equal(dst[len(dst)-n:], c.space); {
-		dst = dst[:len(dst)-n]
+	switch len(c.spaces) {
+	case 0:
+		return dst
+	case 1:
+		return dst[:start+len(trimWeights(dst[start:], c.spaces[0]))]
 	}
-	return dst
+	// Each level gets shorter, so that what is kept of it can move to the left.
+	end := start
+	rest, more := dst[start:], true
+	for _, space := range c.spaces {
+		var level []byte
+		level, rest, more = cutLevel(rest)
+		end += copy(dst[end:], trimWeights(level, space))
+		if !more {
+			break
+		}
+		end += copy(dst[end:], []byte{0, 0})
+	}
+	return dst[:end]
+}
+
+func trimWeights(weights, space []byte) []byte {
+	for bytes.HasSuffix(weights, space) {
+		weights = weights[:len(weights)-len(space)]
+	}
+	return weights
 }
 
 // compare compares weights as if the shorter text went on with spaces.
 func (c *collation) compare(a, b []byte) int {
+	switch len(c.spaces) {
+	case 0:
+		return bytes.Compare(a, b)
+	case 1:
+		return comparePadded(a, b, c.spaces[0])
+	}
+	for _, space := range c.spaces {
+		var x, y []byte
+		x, a, _ = cutLevel(a)
+		y, b, _ = cutLevel(b)
+		if sign := comparePadded(x, y, space); sign != 0 {
+			return sign
+		}
+	}
+	return 0
+}
+
+func comparePadded(a, b, space []byte) int {
 	k := min(len(a), len(b))
 	sign := bytes.Compare(a[:k], b[:k])
 	if sign != 0 || len(a) == len(b) {
 		return sign
-	}
-	if len(c.space) == 0 {
-		return len(a) - len(b)
 	}
 	sign, tail := 1, a[k:]
 	if len(b) > len(a) {
 		sign, tail = -1, b[k:]
 	}
 	for i, w := range tail {
-		if s := c.space[(k+i)%len(c.space)]; w != s {
+		if s := space[(k+i)%len(space)]; w != s {
 			if w < s {
 				return -sign
 			}

@@ -1,7 +1,9 @@
 package where
 
 import (
+	"bytes"
 	"fmt"
+	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
@@ -50,6 +52,8 @@ type column struct {
 	year     bool
 	bit      bool
 	unsigned bool // of integer
+
+	timestamp bool
 }
 
 func newColumn(t *row.Table, i int) (column, error) {
@@ -77,6 +81,7 @@ func newColumn(t *row.Table, i int) (column, error) {
 		c.class, c.sql = date, sqltypes.Date
 	case mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_DATETIME2, mysql.MYSQL_TYPE_TIMESTAMP, mysql.MYSQL_TYPE_TIMESTAMP2:
 		c.class, c.sql, size = datetime, sqltypes.Datetime, int32(def.Meta)
+		c.timestamp = def.Type == mysql.MYSQL_TYPE_TIMESTAMP || def.Type == mysql.MYSQL_TYPE_TIMESTAMP2
 	case mysql.MYSQL_TYPE_TIME, mysql.MYSQL_TYPE_TIME2:
 		c.class, c.sql, size = timeofday, sqltypes.Time, int32(def.Meta)
 	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_BLOB,
@@ -245,6 +250,35 @@ func (c *column) literal(s string) (*sqlparser.Literal, error) {
 		}
 	}
 	return sqlparser.NewStrLiteral(s), nil
+}
+
+// hex is the text that a hexadecimal or binary literal is beside the column: it has the
+// bytes of the column's character set.
+func (c *column) hex(lit *sqlparser.Literal) (*sqlparser.Literal, error) {
+	if c.class != textual || c.enumSet || literalKind(lit) != hexKind {
+		return lit, nil
+	}
+	digits, base, perByte := strings.TrimPrefix(lit.Val, "0x"), 16, 2
+	if lit.Type == sqlparser.BitNum {
+		digits, base, perByte = strings.TrimPrefix(lit.Val, "0b"), 2, 8
+	}
+	n, ok := new(big.Int).SetString("0"+digits, base)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a literal", shorten(lit.Val))
+	}
+	raw := n.FillBytes(make([]byte, (len(digits)+perByte-1)/perByte))
+	text, err := charset.Convert(nil, charset.Charset_utf8mb4{}, raw, c.coll.Charset())
+	if err != nil {
+		return nil, c.refuse(lit.Val, "is not a text in its character set")
+	}
+	return sqlparser.NewStrLiteral(string(text)), nil
+}
+
+// beforeTimestamps reports whether the form of a constant is earlier than any TIMESTAMP
+// but '0000-00-00 00:00:00', of which MySQL takes it for the equal.
+func (c *column) beforeTimestamps(form []byte) bool {
+	const first = "1970-01-01 00:00:01"
+	return c.timestamp && form != nil && string(form) < first && !bytes.HasPrefix(form, []byte("0000-00-00"))
 }
 
 // checkYear refuses 26 for 2026: the servers take it for that, but not in every

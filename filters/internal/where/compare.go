@@ -3,6 +3,7 @@ package where
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"vitess.io/vitess/go/vt/sqlparser"
 )
@@ -131,7 +132,7 @@ func (c *compiler) leaf(e sqlparser.Expr) (test, error) {
 		if forms == nil || err != nil {
 			return nil, err
 		}
-		t := &between{col, c.p.cols[col].order, forms[0], forms[1]}
+		t := c.dated(col, &between{col, c.p.cols[col].order, forms[0], forms[1]}, forms...)
 		if !e.IsBetween {
 			return not{t}, nil
 		}
@@ -209,7 +210,34 @@ func (c *compiler) comparison(e *sqlparser.ComparisonExpr) (test, error) {
 	if forms == nil || err != nil {
 		return nil, err
 	}
-	return &comparison{op, i, col.order, forms[0]}, nil
+	t := &comparison{op, i, col.order, forms[0]}
+	if op == sqlparser.EqualOp || op == sqlparser.NotEqualOp || op == sqlparser.NullSafeEqualOp {
+		return t, nil
+	}
+	return c.dated(i, t, forms...), nil
+}
+
+// dated is a test that can't be made for zero dates.
+type dated struct {
+	test
+	col  int
+	name string
+}
+
+func (n dated) eval(e *Evaluator, row Row) (Verdict, error) {
+	if partial(row[n.col]) {
+		return Null, fmt.Errorf("where: column %s has a date with a part that is 0, which servers compare with times before 1970 each in its own way", n.name)
+	}
+	return n.test.eval(e, row)
+}
+
+// dated guards a comparison for which of the servers' TIMESTAMPs is lower.
+func (c *compiler) dated(i int, t test, forms ...[]byte) test {
+	col := &c.p.cols[i]
+	if slices.ContainsFunc(forms, col.beforeTimestamps) {
+		return dated{t, i, col.name}
+	}
+	return t
 }
 
 // sorts refuses to sort UUIDs: MariaDB's order of them depends on their version
@@ -297,7 +325,7 @@ func (c *compiler) constant(col *column, e sqlparser.Expr) (*sqlparser.Literal, 
 		if x.Type == sqlparser.StrVal {
 			return col.literal(x.Val)
 		}
-		return x, nil
+		return col.hex(x)
 	case *sqlparser.UnaryExpr:
 		if lit, ok := x.Expr.(*sqlparser.Literal); ok && x.Operator == sqlparser.UMinusOp && (lit.Type == sqlparser.IntVal || lit.Type == sqlparser.DecimalVal) {
 			return &sqlparser.Literal{Type: lit.Type, Val: "-" + lit.Val}, nil

@@ -289,6 +289,10 @@ func (l *translator) beside(other, e sqlparser.Expr) sqlparser.Expr {
 	if col == nil {
 		if a, b := l.kind(other), l.kind(e); !goTogether(a, b) {
 			l.fail("a comparison of different types is not supported; make them alike with CAST")
+		} else if b == textKind && l.fractionOfTime(other) {
+			l.fail("what is chosen among TIMEs with a fraction can't be compared with a text; compare the column itself")
+		} else if l.beyondDouble(e) && l.numeric(other) {
+			l.fail("a number of more than 15 digits that is written as a text can't be compared with an expression; write it without quotes")
 		}
 		return e
 	}
@@ -299,6 +303,7 @@ func (l *translator) beside(other, e sqlparser.Expr) sqlparser.Expr {
 			l.fail("%s", err)
 			return e
 		}
+		l.checkTime(other, col, lit)
 		return asTime(col, lit)
 	case *sqlparser.Literal:
 		if n.Type == sqlparser.StrVal {
@@ -307,10 +312,32 @@ func (l *translator) beside(other, e sqlparser.Expr) sqlparser.Expr {
 				l.fail("%s", err)
 				return e
 			}
+			l.checkTime(other, col, lit)
 			return asTime(col, lit)
+		}
+		lit, err := col.hex(n)
+		if err != nil {
+			l.fail("%s", err)
+		} else if lit != n {
+			return lit
 		}
 	}
 	return l.unlike(col, e)
+}
+
+// checkTime refuses, or guards against, what leaf refuses or guards against beside a
+// column of times.
+func (l *translator) checkTime(n sqlparser.Expr, col *column, lit *sqlparser.Literal) {
+	switch col.class {
+	case timeofday:
+		if _, _, err := col.order.literal(lit); err != nil {
+			l.fail("%s", err)
+		}
+	case datetime:
+		if form, err := parseMoment(lit.Val); err == nil && col.beforeTimestamps(form) {
+			l.dates = append(l.dates, l.p.column(n))
+		}
+	}
 }
 
 // textAndTime: as a literal a text becomes a TIME, otherwise TIME becomes a text,
@@ -332,6 +359,8 @@ func (l *translator) unlike(col *column, e sqlparser.Expr) sqlparser.Expr {
 	lit, _ := e.(*sqlparser.Literal)
 	p := l.column(e)
 	switch {
+	case col.bit && l.isJSON(e), col.class == document && p != nil && p.bit:
+		l.fail("a BIT column and JSON are compared differently by each server; CAST the column to SIGNED")
 	case col.enumSet && !l.isText(e):
 		l.fail("column %s is %s: compare it with its labels, as in %s = 'label'", col.name, col.decl, col.name)
 	case col.bit && lit != nil && lit.Type != sqlparser.IntVal && lit.Type != sqlparser.BitNum && lit.Type != sqlparser.StrVal:

@@ -1,6 +1,7 @@
 package where
 
 import (
+	"slices"
 	"strings"
 
 	"vitess.io/vitess/go/vt/sqlparser"
@@ -335,6 +336,10 @@ func (l *translator) trim(e *sqlparser.Expr) {
 	switch n := (*e).(type) {
 	case *sqlparser.NullVal:
 	case *sqlparser.Literal:
+		if l.pads && strings.ContainsFunc(n.Val, func(r rune) bool { return r < ' ' }) {
+			// They sort before the spaces that the servers pad the other text with.
+			l.fail("a text with a control character can be compared with a column itself only")
+		}
 		if l.pads {
 			n.Val = strings.TrimRight(n.Val, " ")
 		}
@@ -405,4 +410,62 @@ func (l *translator) allText(list ...sqlparser.Expr) bool {
 func (l *translator) foldsWrong() bool {
 	name := l.coll.Name()
 	return strings.HasPrefix(name, "utf8mb4_") && name != "utf8mb4_0900_ai_ci"
+}
+
+// choices are what COALESCE, CASE and their like choose among; nil for all else.
+func choices(e sqlparser.Expr) (list []sqlparser.Expr) {
+	switch n := e.(type) {
+	case *sqlparser.FuncExpr:
+		switch name := n.Name.Lowered(); {
+		case functions[name]&givesAny == 0:
+		case name == "if" && len(n.Exprs) == 3:
+			return n.Exprs[1:]
+		default:
+			return n.Exprs
+		}
+	case *sqlparser.CaseExpr:
+		for _, w := range n.Whens {
+			list = append(list, w.Val)
+		}
+		if n.Else != nil {
+			list = append(list, n.Else)
+		}
+	}
+	return list
+}
+
+// fractionOfTime reports whether an expression chooses among values of which one is a
+// TIME with a fraction: MySQL compares what is chosen as a text.
+func (l *translator) fractionOfTime(e sqlparser.Expr) bool {
+	return slices.ContainsFunc(choices(e), func(e sqlparser.Expr) bool {
+		col := l.column(e)
+		return col != nil && col.class == timeofday && col.typ.Size() > 0 || l.fractionOfTime(e)
+	})
+}
+
+// numeric reports whether an expression is a number, chosen or computed.
+func (l *translator) numeric(e sqlparser.Expr) bool {
+	return l.kind(e) == numberKind || slices.ContainsFunc(choices(e), l.numeric)
+}
+
+// beyondDouble reports whether a constant is a text that is a number which a double may
+// not hold: some servers compare such a text with a number as doubles, others do not.
+func (l *translator) beyondDouble(e sqlparser.Expr) bool {
+	text := ""
+	switch n := e.(type) {
+	case *sqlparser.Argument:
+		text = l.values[n.Name]
+	case *sqlparser.Literal:
+		if n.Type == sqlparser.StrVal {
+			text = n.Val
+		}
+	}
+	const safe = 15
+	digits := 0
+	for _, c := range text {
+		if c >= '0' && c <= '9' {
+			digits++
+		}
+	}
+	return digits > safe && decimalNumber.MatchString(strings.TrimSpace(text))
 }

@@ -74,7 +74,7 @@ func (s *Sort) SQL() string {
 // compared by their numbers, as they sort.
 func (s *Sort) Operand() string {
 	if s.col.enumSet {
-		return "(" + s.SQL() + " + 0)"
+		return "CAST(" + quoteName(s.col.name) + " AS UNSIGNED)"
 	}
 	return s.SQL()
 }
@@ -91,13 +91,7 @@ func (s *Sort) AppendLiteral(dst []byte, im *row.Image) ([]byte, error) {
 		_, value, err := s.col.read(nil, im)
 		return fmt.Appendf(dst, "x'%x'", value), err
 	}
-	// Until row.Image has it.
-	if a, ok := any(im).(interface {
-		AppendLiteral(dst []byte, i int) ([]byte, error)
-	}); ok {
-		return a.AppendLiteral(dst, i)
-	}
-	return dst, fmt.Errorf("column %s: AppendLiteral is missing", s.col.name)
+	return im.AppendLiteral(dst, i)
 }
 
 // quoteName writes a name in SQL.

@@ -131,6 +131,12 @@ func (w *sqlWriter) format(buf *sqlparser.TrackedBuffer, n sqlparser.SQLNode) {
 			return
 		}
 		n.Format(buf)
+	case *sqlparser.RegexpLikeExpr:
+		if n.MatchType != nil {
+			n.Format(buf)
+			return
+		}
+		buf.Myprintf("(%v) regexp (%v)", n.Expr, n.Pattern) // MariaDB has no function for it
 	default:
 		n.Format(buf)
 	}
