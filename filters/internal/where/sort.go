@@ -5,8 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"rowcast/cdc/row"
 )
@@ -16,7 +20,16 @@ type Sort struct {
 	col    column
 	order  order    // nil: forms compare by their bytes
 	labels []string // of ENUM and SET
+	most   int      // how many characters of a text count; 0: all
 }
+
+const (
+	// longColumn is where texts sort by how they begin: no index has more bytes of a
+	// column, and how much of a longer text a server sorts by depends on its settings.
+	longColumn = 3072
+	// longText is how much of those counts, in characters.
+	longText = 255
+)
 
 // NewSort finds the order of a column. The error says why there is none.
 func NewSort(t *row.Table, i int) (*Sort, error) {
@@ -34,6 +47,17 @@ func NewSort(t *row.Table, i int) (*Sort, error) {
 	if c.class != float && !c.enumSet {
 		s.order = c.order
 	}
+	if (c.class == textual && !c.enumSet || c.class == blob) && !slices.Contains(t.Key, i) {
+		switch def.Type {
+		case mysql.MYSQL_TYPE_STRING:
+		case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING:
+			if def.Meta > longColumn {
+				s.most = longText
+			}
+		default:
+			s.most = longText
+		}
+	}
 	return s, nil
 }
 
@@ -48,6 +72,8 @@ func (s *Sort) Format() string {
 	switch {
 	case s.col.enumSet:
 		return fmt.Sprintf("labels %q", s.labels)
+	case s.most > 0:
+		return fmt.Sprintf("%d of %s", s.most, s.order.format())
 	case s.col.class == float:
 		return "float"
 	case s.uuid():
@@ -59,15 +85,19 @@ func (s *Sort) Format() string {
 func (s *Sort) uuid() bool { return s.col.class == address && s.col.decl == "UUID" }
 
 // Indexed reports whether an index on the column has its order.
-func (s *Sort) Indexed() bool { return !s.uuid() }
+func (s *Sort) Indexed() bool { return !s.uuid() && s.most == 0 }
 
 // SQL is what to name in ORDER BY. MariaDB's own order of UUIDs depends on their
 // version and on the server's.
 func (s *Sort) SQL() string {
-	if s.uuid() {
-		return "CAST(" + quoteName(s.col.name) + " AS BINARY(16))"
+	name := quoteName(s.col.name)
+	switch {
+	case s.uuid():
+		return "CAST(" + name + " AS BINARY(16))"
+	case s.most > 0:
+		return fmt.Sprintf("LEFT(%s, %d)", name, s.most)
 	}
-	return quoteName(s.col.name)
+	return name
 }
 
 // Operand is what to compare with a literal of the column in SQL: labels are
@@ -159,10 +189,33 @@ func (e *Evaluator) sortForm(s *Sort, im *row.Image) (form []byte, err error) {
 	var value []byte
 	e.values, value, err = s.col.read(e.values, im)
 	if err == nil {
-		form = e.form(s.order, value)
+		form = e.form(s.order, s.cut(value))
 	}
 	e.values = e.values[:start]
 	return form, err
+}
+
+// cut is the part of a value that counts.
+func (s *Sort) cut(value []byte) []byte {
+	if s.most == 0 {
+		return value
+	}
+	end := 0
+	for range s.most {
+		if end >= len(value) {
+			return value
+		}
+		size := 1
+		switch {
+		case s.col.coll == nil:
+		case isUTF8(s.col.coll.Charset()):
+			_, size = utf8.DecodeRune(value[end:])
+		default:
+			_, size = s.col.coll.Charset().DecodeRune(value[end:])
+		}
+		end += max(size, 1)
+	}
+	return value[:min(end, len(value))]
 }
 
 // sortBits orders as the numbers do; -0 and 0 are one.
