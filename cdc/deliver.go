@@ -22,6 +22,7 @@ type delivery struct {
 	refused error    // what the Handler returned: it ends the reading
 	notices []Notice // for the end of the group
 	maps    map[uint64]*mapped
+	witness func(*Change) // hears of the first change that has a primary key; nil: nobody does
 
 	// Used again for each event or row.
 	before, after Image
@@ -153,6 +154,10 @@ func (d *delivery) each(rows *rowsEvent, c *Change, undecodable func(error) erro
 			hand = op != 0
 		}
 		if hand {
+			if d.witness != nil && len(c.Table.Key) > 0 {
+				d.witness(c)
+				d.witness = nil
+			}
 			if err := d.handled(d.h.Change(c)); err != nil {
 				return err
 			}

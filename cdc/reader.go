@@ -26,6 +26,9 @@ type server interface {
 	again(ctx context.Context, d *delivery, start Position, o outcome) error
 	// prepared finds what the binlog says last, before a place, of an XA transaction.
 	prepared(ctx context.Context, xid string, before Position) (xaState, error)
+	// committing notes a change of an XA transaction whose commit MariaDB has logged, at
+	// a group, for a thread, and whose rows may still be invisible.
+	committing(thread uint32, at Position, c *Change)
 	// touch notes a statement that altered tables, or rows without rows events, and its group.
 	touch(st *ddl.Statement, at Position)
 }

@@ -28,6 +28,7 @@ func (offline) define(context.Context, ddl.Name, Position, Position) (*schema.Ta
 }
 func (offline) hint(context.Context, ddl.Name, Position) (*schema.Table, error) { return nil, nil }
 func (offline) same(t *Table) *Table                                            { return t }
+func (offline) committing(uint32, Position, *Change)                            {}
 func (offline) touch(*ddl.Statement, Position)                                  {}
 func (offline) prepared(context.Context, string, Position) (xaState, error) {
 	return xaState{}, ErrPurged

@@ -59,8 +59,8 @@ type Selected struct {
 	Version uint64   // of the table's definition; see Source.Version
 }
 
-// Select reads rows of a table. They are the table's at one place in the binlog, between
-// sel.Low and Selected.At: the changes from Low to any place at or after At, laid over
+// Select reads rows of a table, as of one moment: every change up to sel.Low is in them,
+// and none after Selected.At. The changes from Low to any place at or after At, laid over
 // them by primary key, make the table at that place. If Version has moved when the live
 // reading has passed At, the table was another one meanwhile, and all is to be read again.
 //
@@ -144,10 +144,11 @@ const together = 1000
 func (r *selecting) read(ctx context.Context) (got Selected, err error) {
 	sql := r.sql()
 	ask, needed := r.quick()
+	commits := r.reads.commitsUpTo(r.sel.Low)
 	seen, sent := !needed, false
 	if needed && ask != "" {
 		batch := []string{ask}
-		if sent = r.plan.Limit > 0 && r.plan.Limit <= together; sent {
+		if sent = len(commits) == 0 && r.plan.Limit > 0 && r.plan.Limit <= together; sent {
 			batch = append(batch, sql, r.statusOf)
 		}
 		if err := r.send(batch...); err != nil {
@@ -162,7 +163,12 @@ func (r *selecting) read(ctx context.Context) (got Selected, err error) {
 		}
 	}
 	if !seen {
-		if err := r.visible(ctx); err != nil {
+		if err := r.until(ctx, r.look); err != nil {
+			return got, err
+		}
+	}
+	if len(commits) > 0 {
+		if err := r.until(ctx, func(context.Context) (bool, error) { return r.committed(commits) }); err != nil {
 			return got, err
 		}
 	}
@@ -254,6 +260,7 @@ type reads struct {
 	visible Position // MariaDB: everything up to here is known to be visible
 	tables  map[ddl.Name]selectable
 	noGTIDs bool                // MySQL: gtid_mode was not ON
+	commits []xaCommit          // MariaDB: that may not be visible yet, in binlog order
 	before  map[ddl.Name]string // of each table the row that was changed last before began, as SQL; "" is none
 }
 
@@ -261,7 +268,7 @@ type reads struct {
 func (rs *reads) begin(at Position) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	rs.began, rs.visible, rs.tables, rs.before = at, Position{}, nil, nil
+	rs.began, rs.visible, rs.commits, rs.tables, rs.before = at, Position{}, nil, nil, nil
 }
 
 // describe finds what a table is like: from memory as long as the live reading, which

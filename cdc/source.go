@@ -41,6 +41,7 @@ type Source struct {
 
 	xa       *scans[xaMark] // what became of XA transactions
 	patience time.Duration  // readTimeout, or less in a test
+	unseen   time.Duration  // unseenTimeout, or less in a test
 }
 
 // New checks the configuration. It does no I/O but to read certificates.
@@ -55,7 +56,7 @@ func New(cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString(), patience: readTimeout,
+	s := &Source{cfg: cfg, tls: conf, log: cfg.Logger, uuid: uuid.NewString(), patience: readTimeout, unseen: unseenTimeout,
 		catalog: newCatalog(), xa: newScans[xaMark](maxMarks, nil)}
 	return s, nil
 }

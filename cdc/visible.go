@@ -33,10 +33,10 @@ const (
 	maxPause      = 50 * time.Millisecond
 )
 
-// gtidsDone waits, a second at the most, for the transactions that are being committed;
-// they are named like uuid:1#7:2#8uuid:tag:1#9, with the numbers of their threads.
+// gtidsDone waits, for some seconds at the most, for the transactions that are being
+// committed. They are named like uuid:1#7:2#8uuid:tag:1#9, with the numbers of their threads.
 const gtidsDone = `SELECT @@global.gtid_mode, @@global.binlog_order_commits, IF(@@global.gtid_mode <> 'ON', 1, IF(@@global.gtid_owned = '', 0,
-	WAIT_FOR_EXECUTED_GTID_SET(REGEXP_REPLACE(REGEXP_REPLACE(@@global.gtid_owned, '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})', ',$1'), '#[0-9]+', ''), 1)))`
+	WAIT_FOR_EXECUTED_GTID_SET(REGEXP_REPLACE(REGEXP_REPLACE(@@global.gtid_owned, '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})', ',$1'), '#[0-9]+', ''), %g)))`
 
 const snapshot = "SHOW GLOBAL STATUS LIKE 'binlog_snapshot_%'"
 
@@ -52,21 +52,25 @@ func (r *selecting) quick() (statement string, needed bool) {
 	case r.flavor == MySQL && rs.noGTIDs, r.flavor == MariaDB && !r.ordered:
 		return "", true
 	case r.flavor == MySQL:
-		return gtidsDone, true
+		return r.gtidsDone(), true
 	}
 	return snapshot, !rs.visible.SameHistory(r.sel.Low) || rs.visible.Compare(r.sel.Low) < 0
 }
 
-// visible waits until everything up to Low is.
-func (r *selecting) visible(ctx context.Context) error {
-	limit := time.Now().Add(unseenTimeout)
+func (s *Source) gtidsDone() string {
+	return fmt.Sprintf(gtidsDone, min(s.unseen, time.Second).Seconds())
+}
+
+// until waits until look has seen that everything up to Low is visible.
+func (r *selecting) until(ctx context.Context, look func(context.Context) (seen bool, err error)) error {
+	limit := time.Now().Add(r.unseen)
 	for pause := time.Millisecond; ; pause = min(2*pause, maxPause) {
-		seen, err := r.look(ctx)
+		seen, err := look(ctx)
 		if seen || err != nil {
 			return err
 		}
 		if time.Now().After(limit) {
-			return fmt.Errorf("%w: %s, after %v", ErrUnseen, r.sel.Low, unseenTimeout)
+			return fmt.Errorf("%w: %s, after %v", ErrUnseen, r.sel.Low, r.unseen)
 		}
 		select {
 		case <-ctx.Done():
@@ -82,7 +86,7 @@ func (r *selecting) look(ctx context.Context) (seen bool, err error) {
 	}
 	ask := snapshot
 	if r.flavor == MySQL {
-		ask = gtidsDone
+		ask = r.gtidsDone()
 	}
 	if err := r.send(ask); err != nil {
 		return false, err
@@ -159,24 +163,116 @@ func (r *selecting) probe(ctx context.Context) (seen bool, err error) {
 	if where == "" || err != nil {
 		return err == nil, err
 	}
+	if err := r.send(r.locking(t.Schema, t.Name, where)); err != nil {
+		return false, err
+	}
+	return r.unlocked()
+}
+
+// locking is a statement that waits until no transaction has changed a row.
+func (r *selecting) locking(schema, table, where string) string {
 	lock := "FOR SHARE"
 	if r.flavor == MariaDB {
 		lock = "LOCK IN SHARE MODE"
 	}
-	if err := r.send(fmt.Sprintf("SELECT 1 FROM %s.%s WHERE %s %s", sqlname.Quote(t.Schema), sqlname.Quote(t.Name), where, lock)); err != nil {
-		return false, err
-	}
-	err = r.result(nil)
+	return fmt.Sprintf("SELECT 1 FROM %s.%s WHERE %s %s", sqlname.Quote(schema), sqlname.Quote(table), where, lock)
+}
+
+// unlocked reads the answer to such a statement.
+func (r *selecting) unlocked() (bool, error) {
+	err := r.result(nil)
 	if my, ok := errors.AsType[*mysql.MyError](err); ok {
 		switch my.Code {
 		case mysql.ER_LOCK_WAIT_TIMEOUT:
 			return false, nil
-		case mysql.ER_BAD_FIELD_ERROR: // altered since: a statement that waited for the transaction
+		case mysql.ER_BAD_FIELD_ERROR, mysql.ER_NO_SUCH_TABLE: // by a statement that waited for the transaction
 			return true, nil
 		}
 		return false, openError(my)
 	}
 	return err == nil, err
+}
+
+// xaCommit is the commit of an XA transaction that MariaDB has logged. Its engine commits
+// it after that, whatever binlog_snapshot_* says, in no order: only a row can tell.
+type xaCommit struct {
+	thread        uint32
+	at            Position
+	schema, table string
+	where         string // SQL for one of its rows
+}
+
+// maxCommits bounds the commits that are kept: of many connections that are closed since.
+const maxCommits = 4096
+
+// committing implements server.
+func (rd *reading) committing(thread uint32, at Position, c *Change) {
+	if !rd.live {
+		return
+	}
+	im := c.After
+	if im == nil || slices.ContainsFunc(c.Table.Key, func(i int) bool { return !im.Has(i) }) {
+		im = c.Before
+	}
+	if im == nil {
+		return
+	}
+	where, err := keyCondition(im)
+	if err != nil {
+		return
+	}
+	rs := &rd.reads
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	// A thread that commits another one is done with the last.
+	rs.commits = slices.DeleteFunc(rs.commits, func(x xaCommit) bool { return x.thread == thread })
+	if len(rs.commits) >= maxCommits {
+		rs.commits = rs.commits[1:]
+	}
+	rs.commits = append(rs.commits, xaCommit{thread, at, c.Table.Schema, c.Table.Name, where})
+}
+
+// commitsUpTo lists those before a checkpoint.
+func (rs *reads) commitsUpTo(low Position) (list []xaCommit) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, x := range rs.commits {
+		if x.at.Compare(low) < 0 {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// committed tells whether XA transactions can be seen.
+func (r *selecting) committed(list []xaCommit) (bool, error) {
+	all := true
+	for part := range slices.Chunk(list, together) {
+		statements := make([]string, len(part))
+		for i, x := range part {
+			statements[i] = r.locking(x.schema, x.table, x.where)
+		}
+		if err := r.send(statements...); err != nil {
+			return false, err
+		}
+		for _, x := range part {
+			seen, err := r.unlocked()
+			if err != nil {
+				return false, err
+			}
+			if all = all && seen; seen {
+				r.reads.settle(x)
+			}
+		}
+	}
+	return all, nil
+}
+
+// settle forgets a commit that was seen.
+func (rs *reads) settle(x xaCommit) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.commits = slices.DeleteFunc(rs.commits, func(o xaCommit) bool { return o == x })
 }
 
 // newest is SQL for the row that was changed last; "" if none was.

@@ -69,6 +69,11 @@ func (r *reader) forget(xid string) *prepared {
 // the position of this group: in binlog order they happened here.
 func (r *reader) commitPrepared(ctx context.Context, e *event, xid string) error {
 	g, p := &r.group, r.forget(xid)
+	if r.flavor == MariaDB && len(e.body) >= 4 { // whose engine commits it only later, in an order of its own
+		thread := binary.LittleEndian.Uint32(e.body)
+		r.witness = func(c *Change) { r.server.committing(thread, g.start, c) }
+		defer func() { r.witness = nil }()
+	}
 	if p != nil && p.whole && !p.unclear {
 		clear(g.held)
 		g.held, g.arena = append(g.held[:0], p.held...), append(g.arena[:0], p.arena...)
