@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 
@@ -73,4 +74,14 @@ func (r *rule) compileRows(t *Table, p *problems) {
 	if r.order, err = parseOrder(t.Order); err != nil {
 		p.add("order", "%s", err)
 	}
+}
+
+// Fingerprint is equal for two compilations by which a stream has the same rows and
+// changes.
+func (s *Set) Fingerprint(stream int) string { return s.rules[stream].fingerprint }
+
+func fingerprint(t Table, o *Options) string {
+	t.Line = 0
+	sum := sha256.Sum256(fmt.Appendf(nil, "%#v %#v", t, *o)) // maps are printed in the order of their keys
+	return string(sum[:])
 }

@@ -270,6 +270,9 @@ func (p *RowsPlan) Within(tag any, key []byte) (first, second, ok bool) {
 	return in(before, cdc.Insert), in(after, cdc.Delete), true
 }
 
+// Text tells that what Render gives is text, not JSON.
+func (p *RowsPlan) Text() bool { return p.plan.rule.form == formText }
+
 // Render makes of a row what a subscriber gets. event and data are valid until emit
 // returns.
 func (p *RowsPlan) Render(im *cdc.Image, emit func(event string, data []byte) error) error {

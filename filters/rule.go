@@ -29,21 +29,22 @@ var (
 
 // rule is one entry, compiled as far as that is possible without a server.
 type rule struct {
-	index   int // of the stream
-	name    name
-	line    int
-	public  string
-	on      [cdc.Delete + 1]bool
-	columns []string // nil: all
-	mask    map[string]mask
-	where   *where.Where // nil: every row
-	params  []Param
-	event   string // with placeholders; "": none
-	form    form
-	text    *template // with formText
-	before  bool
-	rows    RowsConfig
-	order   ordering
+	index       int // of the stream
+	name        name
+	line        int
+	public      string
+	on          [cdc.Delete + 1]bool
+	columns     []string // nil: all
+	mask        map[string]mask
+	where       *where.Where // nil: every row
+	params      []Param
+	event       string // with placeholders; "": none
+	form        form
+	text        *template // with formText
+	before      bool
+	fingerprint string // see Set.Fingerprint
+	rows        RowsConfig
+	order       ordering
 
 	bindings  bindings
 	keyFormat atomic.Pointer[string] // of the keys that bindings get; nil: no table was seen yet
@@ -51,7 +52,7 @@ type rule struct {
 
 func compileRule(index int, t *Table, o *Options) (*rule, error) {
 	p := &problems{line: t.Line}
-	r := &rule{index: index, line: t.Line, public: t.As, before: t.Before}
+	r := &rule{index: index, line: t.Line, public: t.As, before: t.Before, fingerprint: fingerprint(*t, o)}
 	var err error
 	if r.name, err = parseName(t.Name); err != nil {
 		p.add("name", "%s", err)

@@ -8,6 +8,7 @@
 //	stream                    HTTP: routes, requests, health, metrics, who is let in
 //	stream/frame              changes → SSE blocks, and who wants them; no HTTP
 //	stream/internal/history   the Log, replays, resuming; what a client may get next
+//	stream/internal/rows      what tables hold now, kept up to date from the live feed
 //	stream/internal/fanout    sockets taken over from net/http, and writing to many
 //	stream/web                the page and the client module
 //
@@ -21,7 +22,8 @@
 // # The way of a client
 //
 // A request becomes a frame.Subscription (events.go). A goroutine places its cursor
-// and brings it up to the end of the live Log (subscriber.go). On plain HTTP/1.1 the
+// and brings it up to the end of the live Log (subscriber.go), with the current rows
+// first where it wants them (rows.go). On plain HTTP/1.1 the
 // connection was taken over from net/http (takeover.go), and now joins the pool: an
 // idle client costs a socket and a small struct. A client that can't take what the
 // pool gives it has a goroutine again until it has caught up (catchUp). Others (TLS,

@@ -84,7 +84,7 @@ func (s *Server) greeting() []byte {
 }
 
 // reserved parameters are rowcast's own; all others bind a stream's predicate.
-var reserved = map[string]bool{"table": true, "lastEventId": true, "wait": true}
+var reserved = map[string]bool{"table": true, "rows": true, "ticket": true, "lastEventId": true, "wait": true}
 
 func (s *Server) parse(c echo.Context) (req request, err error) {
 	r := c.Request()
@@ -109,7 +109,7 @@ func (s *Server) parse(c echo.Context) (req request, err error) {
 		return req, err
 	}
 	catalog, _ := s.history.Live().Current()
-	if req.sub, err = catalog.Subscribe(slices.Clone(names), params); err != nil {
+	if req.sub, err = catalog.SubscribeRows(slices.Clone(names), params, s.askedRows(query)); err != nil {
 		return req, refusal(err)
 	}
 	if req.id = r.Header.Get("Last-Event-ID"); req.id == "" {
@@ -117,6 +117,14 @@ func (s *Server) parse(c echo.Context) (req request, err error) {
 	}
 	req.poll, req.wait, err = pollOptions(r, query)
 	return req, err
+}
+
+// askedRows is which rows the client wants first; "" is as configured.
+func (s *Server) askedRows(query url.Values) string {
+	if s.rows == nil && !query.Has("rows") {
+		return "0"
+	}
+	return query.Get("rows")
 }
 
 // refusal is the answer to a request that is not a subscription.
@@ -127,7 +135,7 @@ func refusal(err error) error {
 		case frame.NoStream:
 			status, hint = http.StatusNotFound, "; GET /streams lists all"
 		case frame.NoSuchParam:
-			hint = " (table, lastEventId and wait are rowcast's own)"
+			hint = " (table, rows, lastEventId and wait are rowcast's own)"
 		}
 	}
 	return detail(status, "%v%s", err, hint)

@@ -62,6 +62,7 @@ type pollWire struct {
 	from   cdc.Position  // where it began
 	buf    []byte
 	events bool // it holds one
+	whole  bool // it holds rows that a client can't go on in the midst of
 
 	replayed bool // it ended in the middle of a replay
 }
@@ -92,7 +93,7 @@ func (s *subscriber) answered(atEnd bool) bool {
 func (p *pollWire) Send(b []byte) error {
 	p.buf = append(p.buf, b...)
 	p.events = p.events || bytes.HasPrefix(b, []byte("data: ")) || bytes.Contains(b, []byte("\ndata: "))
-	if p.events && len(p.buf) >= pollBytes && bytes.HasSuffix(b, []byte("\n\n")) { // not between a block and its id
+	if p.events && len(p.buf) >= pollBytes && !p.whole && bytes.HasSuffix(b, []byte("\n\n")) { // not between a block and its id
 		return errAnswered
 	}
 	return nil

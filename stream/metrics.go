@@ -20,6 +20,7 @@ type metrics struct {
 	events   *prometheus.CounterVec
 	resumes  *prometheus.CounterVec
 	bytes    prometheus.Counter
+	rowsSent prometheus.Counter
 
 	// Counters of the catalog in force, found once; one goroutine.
 	of    *frame.Catalog
@@ -32,10 +33,12 @@ func newMetrics(s *Server) *metrics {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rowcast_events_total",
 			Help: "Events published, by stream and operation; resets count as operation reset."}, []string{"stream", "op"}),
 		resumes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rowcast_resumes_total",
-			Help: "Where clients began: now, history, binlog (a replay), or reset with its reason."}, []string{"source", "reason"}),
+			Help: "Where clients began: now, rows, history, binlog (a replay), or reset with its reason."}, []string{"source", "reason"}),
+		rowsSent: prometheus.NewCounter(prometheus.CounterOpts{Name: "rowcast_rows_sent_total",
+			Help: "Current rows that clients were sent before changes."}),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "rowcast_sent_bytes_total", Help: "Bytes of event streams written to clients."}),
 	}
-	m.registry.MustRegister(m.events, m.resumes, m.bytes, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.events, m.resumes, m.bytes, m.rowsSent, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &state{server: s})
 	return m
 }
@@ -86,6 +89,10 @@ var (
 	descClients    = gauge("clients", "Connected clients, by how they are served.", "way")
 	descLanes      = gauge("lanes", "Replay lanes in use; max_replays bounds them.")
 	descHistory    = gauge("history_bytes", "Memory that recent events take; history bounds it.")
+	descQueries    = gauge("rows_queries_total", "SELECTs of current rows.")
+	descQuerying   = gauge("rows_query_seconds_total", "Seconds that they took.")
+	descHits       = gauge("rows_hits_total", "Clients that got rows which were held already.")
+	descRowsHeld   = gauge("rows_held_bytes", "Memory that current rows take; rows_memory bounds it.")
 	descConfig     = gauge("config_error", "1 while the newest config file is refused.")
 )
 
@@ -117,6 +124,13 @@ func (st *state) Collect(ch chan<- prometheus.Metric) {
 	send(descClients, prometheus.GaugeValue, float64(max(0, all-written)), "goroutine")
 	send(descLanes, prometheus.GaugeValue, float64(s.history.Lanes()))
 	send(descHistory, prometheus.GaugeValue, float64(s.history.Live().Held()))
+	if s.rows != nil {
+		rows := s.rows.Stats()
+		send(descQueries, prometheus.CounterValue, float64(rows.Queries))
+		send(descQuerying, prometheus.CounterValue, rows.Time.Seconds())
+		send(descHits, prometheus.CounterValue, float64(rows.Hits))
+		send(descRowsHeld, prometheus.GaugeValue, float64(rows.Held))
+	}
 	send(descConfig, prometheus.GaugeValue, number(s.configError() != nil))
 }
 

@@ -15,6 +15,7 @@ func (s *Server) routes() http.Handler {
 	e.Pre(s.guard)
 	lookAt(e, "/events/:name", s.events)
 	lookAt(e, "/events", s.events)
+	lookAt(e, "/rows/:name", s.currentRows)
 	lookAt(e, "/streams", s.streams)
 	lookAt(e, "/healthz", s.healthz)
 	lookAt(e, "/readyz", s.readyz)

@@ -11,6 +11,7 @@ import (
 	"rowcast/stream/frame"
 	"rowcast/stream/internal/fanout"
 	"rowcast/stream/internal/history"
+	"rowcast/stream/internal/rows"
 )
 
 // Server serves the streams of one Source.
@@ -19,6 +20,7 @@ type Server struct {
 	source  Source
 	logger  *slog.Logger
 	history *history.Store
+	rows    *rows.Store // nil: the source has none
 	pool    *fanout.Pool
 	metrics *metrics
 	clients *attendance
@@ -49,8 +51,14 @@ func newServer(cfg Config, lanes history.LaneOptions, src Source, r frame.Render
 	}
 	s := &Server{config: cfg, source: src, logger: logger, clients: newAttendance(cfg.MaxClients, logger)}
 	s.metrics = newMetrics(s)
-	s.history = history.New(src, frame.NewCatalog(r, logger), history.Options{
-		History: cfg.History, MaxReplays: cfg.MaxReplays, Lanes: lanes, Logger: logger,
+	catalog := frame.NewCatalog(r, logger)
+	var follower history.Follower
+	if src, ok := src.(rows.Source); ok {
+		s.rows = rows.New(src, catalog, rows.Options{Memory: cfg.RowsMemory, Queries: cfg.MaxQueries, Logger: logger})
+		follower = s.rows
+	}
+	s.history = history.New(src, catalog, history.Options{
+		History: cfg.History, Follower: follower, MaxReplays: cfg.MaxReplays, Lanes: lanes, Logger: logger,
 		Pace:      func(ctx context.Context) error { return s.pool.Pace(ctx) },
 		Published: s.metrics.published, Resumed: s.metrics.resumed,
 	})
@@ -71,6 +79,9 @@ func (s *Server) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.pool.Run(serving) })
 	wg.Go(func() { s.clients.tidy(serving) })
+	if s.rows != nil {
+		wg.Go(func() { s.rows.Run(serving) })
+	}
 	err := s.history.Run(ctx)
 	over, cancel := context.WithCancel(ctx)
 	cancel()

@@ -20,6 +20,8 @@ type subscriber struct {
 	taken  *fanout.Response // the wire, where it is a connection taken over from net/http; else nil
 	last   time.Time        // when something was sent
 	poll   *pollWire        // the wire of a long poll, which has no heartbeats; else nil
+
+	sentRows int // of the stream whose rows are under way
 }
 
 // serve is start, run and release.
@@ -68,6 +70,11 @@ func (s *subscriber) run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		if s.Rows.Pending != 0 {
+			if err := s.sendRows(ctx); err != nil {
+				return err
+			}
+		}
 		buf, v, err := s.Next((*pooled)[:0], batchBytes, history.ToEnd)
 		if len(buf) > 0 || s.Big != nil {
 			if werr := s.deliver(buf, v); werr != nil {
@@ -76,6 +83,9 @@ func (s *subscriber) run(ctx context.Context) error {
 			buf = buf[:0]
 		}
 		*pooled = buf[:0]
+		if s.Rows.Pending != 0 && err == nil {
+			continue
+		}
 		buf, moved, err := s.server.history.Move(ctx, &s.Cursor, v, err, buf)
 		if err != nil {
 			return s.finish(buf, err)
@@ -137,10 +147,6 @@ func (s *subscriber) idle(ctx context.Context, v history.View, timer *time.Timer
 		next = s.due()
 	}
 	timer.Reset(time.Until(next))
-	var gone <-chan struct{} // net/http has ctx end
-	if s.taken != nil {
-		gone = s.taken.Gone()
-	}
 	select {
 	case <-v.Wake:
 		return nil
@@ -149,13 +155,22 @@ func (s *subscriber) idle(ctx context.Context, v history.View, timer *time.Timer
 			return nil
 		}
 		return s.send(s.heartbeat(nil))
-	case <-gone:
+	case <-s.gone():
 		return fanout.ErrLeft
 	case <-s.server.clients.closed:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// gone is closed when a client whose connection was taken over has left; net/http has
+// the context end.
+func (s *subscriber) gone() <-chan struct{} {
+	if s.taken == nil {
+		return nil
+	}
+	return s.taken.Gone()
 }
 
 // heartbeat is the checkpoint where it moved, else the shortest comment.

@@ -134,7 +134,7 @@ func (t *tailing) change() error {
 		return errDone
 	}
 	var room [4]frame.Choice
-	for n, choice := range t.o.sub.Choose(room[:0], run) {
+	for n, choice := range t.o.sub.Choose(room[:0], run, nil) {
 		at := choice.Pos.Nth(n)
 		if !t.after.IsZero() && at.Compare(t.after) <= 0 {
 			continue

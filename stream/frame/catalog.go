@@ -57,10 +57,16 @@ func mistake(kind Mistake, format string, args ...any) error {
 	return &RequestError{kind, fmt.Sprintf(format, args...)}
 }
 
-// Subscribe makes a subscription of public names and the values of parameters.
-// The error is a *RequestError.
+// Subscribe makes a subscription of public names and the values of parameters, without
+// rows. The error is a *RequestError.
 func (c *Catalog) Subscribe(names []string, params map[string]string) (*Subscription, error) {
-	s := &Subscription{catalog: c, names: names, params: params}
+	return c.SubscribeRows(names, params, "0")
+}
+
+// SubscribeRows is Subscribe, with rows: "" is as many as configured, "all" or a number
+// what was asked for.
+func (c *Catalog) SubscribeRows(names []string, params map[string]string, rows string) (*Subscription, error) {
+	s := &Subscription{catalog: c, names: names, params: params, asked: rows}
 	used := map[string]bool{}
 	for _, name := range names {
 		i, ok := c.byName[name]
@@ -97,6 +103,9 @@ func (c *Catalog) Subscribe(names []string, params map[string]string) (*Subscrip
 	}
 	if !s.overlaps { // else the order of the request is that of a change's events
 		slices.SortFunc(s.Parts, func(a, b Part) int { return a.Stream - b.Stream })
+	}
+	if err := s.askRows(c, rows); err != nil {
+		return nil, err
 	}
 	s.identify()
 	return s, nil

@@ -137,6 +137,9 @@ func (e *Encoder) emitted(stream int, op cdc.Op, event string, data, key []byte,
 	f := e.place()
 	f.Pos, f.Stream, f.Op, f.Tag = e.change.Pos, stream, op, tag
 	f.Block, f.Key = e.encode(e.change.Pos, event, data, key)
+	if c, ok := tag.(interface{ Crossing() bool }); ok {
+		f.Crossing = c.Crossing()
+	}
 	e.err = e.out.Frame(f)
 }
 

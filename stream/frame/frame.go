@@ -19,6 +19,10 @@ type Frame struct {
 	Tag     any
 	Catalog *Catalog // that holds from here on; of a Swapped or a LostAll
 	Loss    *Loss    // of a LostAll
+
+	// Crossing: the change as it is for clients that have its row on one side only; see
+	// During. It is for nobody else.
+	Crossing bool
 }
 
 // Kind tells what a Frame is.

@@ -10,6 +10,8 @@ type Info struct {
 	Ops     []string `json:"ops"`
 	Params  []Param  `json:"params,omitempty"`
 	Event   string   `json:"event,omitempty"` // as configured, {placeholders} not filled in
+	Rows    string   `json:"rows,omitempty"`  // that a subscriber begins with: a number, or all
+	Order   string   `json:"order,omitempty"` // which of them come first
 }
 
 // Param is a bind parameter of a stream.

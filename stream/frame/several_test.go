@@ -53,7 +53,7 @@ func TestChoose(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		for _, choice := range sub.Choose(nil, k.run) {
+		for _, choice := range sub.Choose(nil, k.run, nil) {
 			got += fmt.Sprint(choice.Stream)
 			if choice.Err != nil {
 				got += "?"

@@ -15,6 +15,8 @@ type Subscription struct {
 	catalog  *Catalog
 	names    []string          // as asked for
 	params   map[string]string // as asked for
+	asked    string            // rows, as asked for
+	rows     []RowsPart
 	id       string
 }
 
@@ -23,6 +25,14 @@ type Part struct {
 	Stream  int
 	Key     string  // of binding; "": of none
 	binding Binding // nil: every frame
+}
+
+// ID: within a catalog, equal IDs of one stream mean equal choices.
+func (p *Part) ID() string {
+	if p.binding == nil {
+		return ""
+	}
+	return p.binding.ID()
 }
 
 func (s *Subscription) add(stream int, b Binding) {
@@ -43,6 +53,9 @@ func (s *Subscription) identify() {
 		}
 		id.WriteByte(';')
 	}
+	for _, p := range s.rows {
+		fmt.Fprintf(&id, "%d!%d;", p.Part.Stream, p.Limit)
+	}
 	s.id = id.String()
 }
 
@@ -62,12 +75,15 @@ func (s *Subscription) Rebind(c *Catalog) (*Subscription, error) {
 	if s.catalog == c {
 		return s, nil
 	}
-	return c.Subscribe(s.names, s.params)
+	return c.SubscribeRows(s.names, s.params, s.asked)
 }
 
 // Wants reports whether an Event or Reset of s's catalog is for s. An error means
 // that its binding can't judge the frame: Catalog.Unjudged then takes its place.
 func (s *Subscription) Wants(f *Frame) (bool, error) {
+	if f.Crossing {
+		return false, nil
+	}
 	for i := range s.Parts {
 		p := &s.Parts[i]
 		switch {
@@ -87,14 +103,16 @@ func (s *Subscription) Wants(f *Frame) (bool, error) {
 // judge the frame: Catalog.Unjudged then takes its place.
 type Choice struct {
 	*Frame
-	Err error
+	Err  error
+	Skip bool // the client does not get it: the rows that are to come have it
 }
 
 // Choose appends the events that s gets of run, the frames of one place, in their
 // order: of each stream one at most, and one reset of all streams at most. The n-th of
 // them has the n-th id of the change, whether it is sent or not: that depends on
-// nothing but the subscription and the change.
-func (s *Subscription) Choose(to []Choice, run []*Frame) []Choice {
+// nothing but the subscription and the change. d is of a client in the midst of rows,
+// else nil.
+func (s *Subscription) Choose(to []Choice, run []*Frame, d *During) []Choice {
 	reset := false
 	for i := range s.Parts {
 		p := &s.Parts[i]
@@ -104,15 +122,23 @@ func (s *Subscription) Choose(to []Choice, run []*Frame) []Choice {
 			}
 			if f.Kind == Reset {
 				if !reset {
-					to, reset = append(to, Choice{Frame: f}), true
+					c := Choice{Frame: f}
+					if d != nil {
+						c.Skip = !s.has(p, d)
+					}
+					to, reset = append(to, c), true
 				}
 				break
 			}
-			if !p.fits(f.Key) {
+			if f.Crossing || !p.fits(f.Key) {
 				continue
 			}
 			if ok, err := p.Matches(f); ok || err != nil {
-				to = append(to, Choice{f, err})
+				c := Choice{Frame: f, Err: err}
+				if d != nil {
+					c = s.during(p, c, run, d)
+				}
+				to = append(to, c)
 				break
 			}
 		}
@@ -142,9 +168,6 @@ func (p *Part) fits(key []byte) bool {
 func (p *Part) Matches(f *Frame) (bool, error) {
 	if f.Tag == nil {
 		return true, nil
-	}
-	if t, ok := f.Tag.(interface{ Crossing() bool }); ok && t.Crossing() {
-		return false, nil // it is for clients in the midst of rows
 	}
 	if p.binding == nil {
 		return true, nil

@@ -58,7 +58,8 @@ type index struct {
 	byID     map[string]*group // by subscription id
 	streams  []streamIndex
 	failures failures
-	overlaps bool // there has been a group to which one change can be several events
+	overlaps bool     // there has been a group to which one change can be several events
+	restart  []*group // whose rows have to begin again with the frame that was routed last
 }
 
 // streamIndex lists the groups that have a stream: those whose binding names a
@@ -146,6 +147,9 @@ func (x *index) remove(g *group) {
 // route notes the frame with each group that it is for; groups that had nothing
 // before are added to dirty.
 func (x *index) route(f *frame.Frame, dirty []*group) []*group {
+	if f.Crossing {
+		return dirty
+	}
 	s := &x.streams[f.Stream]
 	for _, t := range s.any {
 		dirty = x.note(t, f, dirty)
@@ -168,6 +172,10 @@ func (x *index) route(f *frame.Frame, dirty []*group) []*group {
 
 func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 	g, event := t.group, f.Kind == frame.Event
+	if f.Kind == frame.Reset && len(g.sub.Rows()) > 0 {
+		x.again(g)
+		return dirty
+	}
 	if f.InGroup() && !x.failures.first(g, f) {
 		return dirty
 	}
@@ -177,6 +185,9 @@ func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 		case err == nil && !ok:
 			return dirty
 		case err == nil:
+		case len(g.sub.Rows()) > 0:
+			x.again(g)
+			return dirty
 		case g.sub.Overlaps() && g.noted(f):
 			return dirty
 		default:
@@ -259,6 +270,13 @@ func (m numbered) frame(f *frame.Frame, n int) *frame.Frame {
 		m[key] = f.Nth(n)
 	}
 	return m[key]
+}
+
+// again notes a group whose members have a reset to come, and then their rows.
+func (x *index) again(g *group) {
+	if !slices.Contains(x.restart, g) {
+		x.restart = append(x.restart, g)
+	}
 }
 
 // failures are the groups that were reset within one group of the binlog: their

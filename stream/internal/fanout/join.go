@@ -34,7 +34,7 @@ func (p *Pool) join(r *Response, c *history.Cursor, last time.Time) (rest []byte
 	}
 	if len(p.members) == 0 {
 		p.catalog, p.index = c.Sub.Catalog(), newIndex(c.Sub.Catalog())
-		p.at, p.end = c.Place, history.View{}
+		p.at, p.prior, p.end = c.Place, c.Place, history.View{}
 	}
 	for len(p.members) > 0 && p.at.Seq < c.Seq {
 		more, _ := p.step()

@@ -46,6 +46,7 @@ type Pool struct {
 	catalog *frame.Catalog
 	index   *index
 	at      history.Place // where every member stands; in a round, after the frames that are noted
+	prior   history.Place // where it stood before the frames at at.Pos
 	end     history.View  // of the Log's end, while members have all before it
 	dirty   []*group      // that have frames noted
 	senders []sender

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"slices"
 	"time"
 
 	"rowcast/stream/frame"
@@ -34,6 +35,9 @@ func (p *Pool) step() (more bool, wake <-chan struct{}) {
 		for _, f := range v.Frames {
 			if f.Notice() {
 				p.flush() // members that leave here have f still to come
+				if f.Loss != nil || f.Catalog != p.catalog {
+					p.restartRows(f)
+				}
 				p.at.Seq++
 				p.notice(f)
 				continue
@@ -44,11 +48,13 @@ func (p *Pool) step() (more bool, wake <-chan struct{}) {
 					p.flush()
 				}
 				alone = false
+				p.prior = p.at
 			}
 			alone = alone || big
 			p.at.Seq++
 			p.at.Pos = f.Pos
 			p.dirty = p.index.route(f, p.dirty)
+			p.restart()
 			bytes += len(f.Block)
 		}
 		if bytes >= stepBytes {
@@ -56,6 +62,59 @@ func (p *Pool) step() (more bool, wake <-chan struct{}) {
 		}
 	}
 	return true, nil
+}
+
+// restart hands the members of groups whose rows have to begin again to goroutines,
+// with all frames of that place still to come.
+func (p *Pool) restart() {
+	if len(p.index.restart) == 0 {
+		return
+	}
+	after := p.at
+	p.at = p.prior
+	for _, g := range p.index.restart {
+		p.sendOff(g)
+	}
+	p.at = after
+	clear(p.index.restart)
+	p.index.restart = p.index.restart[:0]
+}
+
+// sendOff hands all members of a group to goroutines, with what is noted for it as their
+// rest.
+func (p *Pool) sendOff(g *group) {
+	sent := p.at.Pos
+	var rest []byte
+	if g.sub.Overlaps() {
+		g.number(numbered{})
+	}
+	if n := len(g.pending); n > 0 {
+		sent = g.pending[n-1].Pos
+		for _, f := range g.pending {
+			rest = append(rest, f.Block...)
+		}
+		rest = chunkOf(rest)
+		p.dirty = slices.DeleteFunc(p.dirty, func(o *group) bool { return o == g })
+		g.settle()
+	}
+	for i := len(g.socks) - 1; i >= 0; i-- {
+		p.expel(g.socks[i], rest, sent)
+	}
+}
+
+// restartRows does so for all groups with rows that a notice makes begin again.
+func (p *Pool) restartRows(f *frame.Frame) {
+	for _, g := range p.index.byID {
+		if len(g.sub.Rows()) == 0 {
+			continue
+		}
+		if f.Loss == nil {
+			if sub, err := g.sub.Rebind(f.Catalog); err != nil || g.sub.SameRows(sub) {
+				continue
+			}
+		}
+		p.sendOff(g)
+	}
 }
 
 // fellOut: the log no longer holds what comes next. After a loss the notice of it

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"errors"
 	"math"
 
@@ -22,6 +23,14 @@ type Cursor struct {
 	Sub  *frame.Subscription
 	Sent cdc.Position // the id that the client holds; where Pos is before that change, its later events are still to come
 	Big  []byte       // a block, or one without its id, that follows what Next has returned; see BigBlock
+
+	// Rows that the client has still to get, before it goes on with changes alone. They
+	// begin again with every reset.
+	Rows   cdc.Rows
+	During frame.During // how far it has come with them, while any are pending
+	Why    string       // why they begin: see frame.AppendRows
+	Begun  int          // how often they did
+	Until  cdc.Position // frames past it have to wait for rows; zero: none have
 
 	log    *Log
 	seat   seat         // in the lane whose Log it is; nil: the live one
@@ -87,11 +96,16 @@ func (c *Cursor) Next(buf []byte, limit int, until uint64) ([]byte, View, error)
 		for rest := v.Frames; len(rest) > 0; {
 			run := frame.Run(rest)
 			rest = rest[len(run):]
+			if !c.Until.IsZero() && run[0].Pos.Compare(c.Until) > 0 {
+				c.Pos = c.Until
+				return buf, v, nil
+			}
 			var err error
+			begun := c.Begun
 			if buf, err = c.take(buf, run, limit); err != nil {
 				return buf, v, err
 			}
-			if len(buf) >= limit || c.Seq == until || c.Big != nil {
+			if len(buf) >= limit || c.Seq == until || c.Big != nil || c.Begun != begun {
 				return buf, v, nil
 			}
 		}
@@ -130,16 +144,19 @@ func (c *Cursor) take(buf []byte, run []*frame.Frame, limit int) ([]byte, error)
 	if first.Pos.Compare(c.Pos) > 0 {
 		c.active = true
 		var room [4]frame.Choice
-		for n, choice := range c.Sub.Choose(room[:0], run) {
+		begun := c.Begun
+		for n, choice := range c.choose(room[:0], run) {
 			at := first.Pos.Nth(n)
-			if c.Sent.Compare(at) >= 0 {
+			if choice.Skip || c.Sent.Compare(at) >= 0 {
 				continue
 			}
 			if len(buf) >= limit || c.Big != nil {
 				c.Pos = first.Pos.BeforeChange()
 				return buf, nil
 			}
-			buf = c.event(buf, choice, n)
+			if buf = c.event(buf, choice, n); c.Begun != begun {
+				break // a reset: the rows that follow have the rest
+			}
 		}
 		c.Pos = first.Pos
 	}
@@ -161,6 +178,13 @@ func (c *Cursor) event(buf []byte, choice frame.Choice, n int) []byte {
 		f = c.Sub.Catalog().Unjudged(f, choice.Err)
 	}
 	c.Sent = f.Pos.Nth(n)
+	if f.Kind == frame.Reset {
+		c.Again("reset")
+	}
+	if c.Rows.Pending != 0 {
+		whole, rest := f.AppendNth(nil, n)
+		return frame.AppendDuring(buf, append(whole, rest...), &c.Rows)
+	}
 	buf, rest := f.AppendNth(buf, n)
 	if len(rest) > BigBlock {
 		c.Big = rest
@@ -169,11 +193,56 @@ func (c *Cursor) event(buf []byte, choice frame.Choice, n int) []byte {
 	return append(buf, rest...)
 }
 
+func (c *Cursor) choose(to []frame.Choice, run []*frame.Frame) []frame.Choice {
+	if c.Rows.Pending == 0 {
+		return c.Sub.Choose(to, run, nil)
+	}
+	c.During.Rows = &c.Rows
+	return c.Sub.Choose(to, run, &c.During)
+}
+
+// After is the key of the last row that the client has of the stream whose rows are
+// under way; nil: it has none.
+func (c *Cursor) After() []byte {
+	if c.During.Key != nil {
+		return c.During.Key
+	}
+	return c.Rows.Key
+}
+
+// Rebind puts a client that has rows to come under another config; moved: it was
+// another. The error is ErrGone, and buf has the reset that says so.
+func (c *Cursor) Rebind(to *frame.Catalog, buf []byte) (moved bool, _ []byte, err error) {
+	moved = to != c.Sub.Catalog()
+	buf, err = c.bind(buf, to)
+	return moved, buf, err
+}
+
+// Again has the rows of every stream begin again; why as in frame.AppendRows.
+func (c *Cursor) Again(why string) {
+	if len(c.Sub.Rows()) > 0 {
+		c.Rows, c.During, c.Why, c.Until = c.Sub.AllRows(), frame.During{}, why, cdc.Position{}
+		c.Begun++
+	}
+}
+
+// appendReset tells the client of a loss that lies before pos, whence it goes on.
+func (c *Cursor) appendReset(buf []byte, pos cdc.Position, why frame.Loss, lastID string) []byte {
+	c.Again("reset")
+	at := len(buf)
+	buf = frame.AppendReset(buf, pos, why, lastID)
+	if c.Rows.Pending != 0 {
+		buf = frame.AppendDuring(buf[:at], bytes.Clone(buf[at:]), &c.Rows)
+	}
+	c.Sent = pos
+	return buf
+}
+
 // notice deals with a new config, or with a loss that concerns everybody.
 func (c *Cursor) notice(buf []byte, f *frame.Frame) ([]byte, error) {
 	if why := f.Loss; why != nil {
-		buf = frame.AppendReset(buf, f.Pos, *why, ID(c.Sent))
-		c.Pos, c.Sent, c.active = f.Pos, f.Pos, true
+		buf = c.appendReset(buf, f.Pos, *why, ID(c.Sent))
+		c.Pos, c.active = f.Pos, true
 	}
 	return c.bind(buf, f.Catalog)
 }
@@ -212,7 +281,12 @@ func (c *Cursor) bind(buf []byte, to *frame.Catalog) ([]byte, error) {
 	if err != nil {
 		return AppendGone(buf, Past(c.Pos, c.Sub), c.Sent, err), ErrGone
 	}
+	was := c.Sub
 	c.Sub = sub
+	if was != sub && (c.Rows.Pending != 0 || !was.SameRows(sub)) {
+		c.Rows = cdc.Rows{}
+		c.Again("config")
+	}
 	return buf, nil
 }
 
@@ -246,7 +320,7 @@ func (c *Cursor) Took(v View) {
 // asks the log itself: a head may move without a frame, and a client that has not
 // taken everything before it must not get it.
 func (c *Cursor) Checkpoint() (cdc.Position, bool) {
-	if c.log == nil {
+	if c.log == nil || c.Rows.Pending != 0 { // an id without rows to come would say that it has them
 		return cdc.Position{}, false
 	}
 	v, ok := c.log.Read(c.Seq)

@@ -17,12 +17,20 @@ type feed struct {
 	pace    func() error                           // waits before frames are published; may be nil
 	reached func(p cdc.Position) error             // called after; p is zero in mid-group
 	count   func(c *frame.Catalog, f *frame.Frame) // may be nil
+	swapped func(c *frame.Catalog)                 // another config is in force; may be nil
 }
 
 func newFeed(c *frame.Catalog, limit int64) *feed {
 	f := &feed{log: newLog(limit, c)}
-	f.Encoder = frame.NewEncoder(c, frame.Output{Frame: f.add, Checkpoint: f.flush, Before: f.rest, Swapped: f.log.swap})
+	f.Encoder = frame.NewEncoder(c, frame.Output{Frame: f.add, Checkpoint: f.flush, Before: f.rest, Swapped: f.swap})
 	return f
+}
+
+func (f *feed) swap(c *frame.Catalog) {
+	f.log.swap(c)
+	if f.swapped != nil {
+		f.swapped(c)
+	}
 }
 
 // add takes a frame of the group under way. Frames of one position stay in one

@@ -26,6 +26,8 @@ type liveFeed struct {
 	logger *slog.Logger
 	lost   bool // exactness, and the next reading's first checkpoint has still to come
 
+	follower Follower
+
 	rechecks  chan struct{} // capacity 1: one look at the server serves all that asked for it
 	rechecked atomic.Int64  // when the newest look began, unix nanoseconds
 
@@ -36,7 +38,59 @@ type liveFeed struct {
 func newLiveFeed(c *frame.Catalog, src Source, o Options) *liveFeed {
 	f := &liveFeed{feed: newFeed(c, o.History), source: src, logger: o.Logger, rechecks: make(chan struct{}, 1)}
 	f.count, f.paced = o.Published, o.Pace
+	if f.follower = o.Follower; f.follower == nil {
+		f.follower = nobody{}
+	}
+	f.swapped = f.follower.Swap
 	return f
+}
+
+// Follower sees what the live feed reads, on its goroutine: it knows the tables as they
+// are at each checkpoint that the live Log has.
+type Follower interface {
+	Begin(at cdc.Position)      // a group begins; also again, after a reconnect
+	Change(c *cdc.Change)       // of the group; valid until it returns
+	Notice(n cdc.Notice)        // what the group did to a table is not known
+	Checkpoint(at cdc.Position) // the group has ended and its frames are in the Log
+	Swap(c *frame.Catalog)      // another config holds from here on
+	Lost()                      // the feed begins again elsewhere
+}
+
+// nobody follows.
+type nobody struct{}
+
+func (nobody) Begin(cdc.Position)      {}
+func (nobody) Change(*cdc.Change)      {}
+func (nobody) Notice(cdc.Notice)       {}
+func (nobody) Checkpoint(cdc.Position) {}
+func (nobody) Swap(*frame.Catalog)     {}
+func (nobody) Lost()                   {}
+
+// Begin implements cdc.Handler, as do the next three.
+func (f *liveFeed) Begin(at cdc.Position) error {
+	if err := f.feed.Begin(at); err != nil {
+		return err
+	}
+	f.follower.Begin(at)
+	return nil
+}
+
+func (f *liveFeed) Change(c *cdc.Change) error {
+	f.follower.Change(c)
+	return f.feed.Change(c)
+}
+
+func (f *liveFeed) Notice(n cdc.Notice) error {
+	f.follower.Notice(n)
+	return f.feed.Notice(n)
+}
+
+func (f *liveFeed) Checkpoint(p cdc.Position, at time.Time) error {
+	if err := f.feed.Checkpoint(p, at); err != nil {
+		return err
+	}
+	f.follower.Checkpoint(p)
+	return nil
 }
 
 // run follows the binlog until ctx ends or the source refuses for good.
@@ -60,6 +114,7 @@ func (f *liveFeed) run(ctx context.Context) error {
 		f.drop() // what the reading has left of a group
 		f.Forget()
 		f.log.lose(why)
+		f.follower.Lost()
 		f.lost = true
 		if pause(ctx, again) != nil {
 			return nil

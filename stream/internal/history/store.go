@@ -22,8 +22,10 @@ type Options struct {
 	Pace func(ctx context.Context) error
 	// Published is called for each frame of the live feed, on its goroutine; may be nil.
 	Published func(c *frame.Catalog, f *frame.Frame)
+	// Follower sees what the live feed reads; may be nil.
+	Follower Follower
 	// Resumed is called for each client that begins or has to begin again: from is
-	// now, history, binlog (a replay) or reset, which has a reason; may be nil.
+	// now, rows, history, binlog (a replay) or reset, which has a reason; may be nil.
 	Resumed func(from, reason string)
 }
 
@@ -98,21 +100,27 @@ func (e Later) Error() string { return string(e) }
 
 const away = Later("the database can't be reached")
 
-// Start places the cursor of a new client where its id says; "" is from now on.
-// buf takes what the client has to read first: the checkpoint that it begins at, or
-// a reset. The error is a Later or ErrGone.
+// Start places the cursor of a new client where its id says; "" is from now on, or
+// with the rows that it wants, which have a place of their own. buf takes what the
+// client has to read first: the checkpoint that it begins at, or a reset. The error is
+// a Later or ErrGone.
 func (s *Store) Start(ctx context.Context, c *Cursor, id string, buf []byte) ([]byte, error) {
-	pos, err := cdc.Position{}, error(nil)
+	at, err := cdc.ID{}, error(nil)
 	from := "now"
 	if id != "" {
 		from = "history"
-		pos, err = cdc.ParsePosition(id)
+		at, err = cdc.ParseID(id)
 	}
+	pos := at.Position
 	switch {
 	case err != nil:
 		err = frame.Loss{Reason: frame.Invalid.Reason, Message: frame.Invalid.Message + " (" + err.Error() + ")"}
 	case !s.source.Status().Connected:
 		return buf, away // clients that are here already stay, and miss nothing
+	case id == "" && len(c.Sub.Rows()) > 0:
+		c.Again("start")
+		s.resumed("rows", "")
+		return buf, nil
 	default:
 		c.Sent = pos
 		buf, err = s.locate(ctx, c, resumes(pos, c.Sub), buf)
@@ -129,6 +137,12 @@ func (s *Store) Start(ctx context.Context, c *Cursor, id string, buf []byte) ([]
 		if c.Sent = pos.WithLineage(c.Pos); id == "" {
 			c.Sent = c.Pos
 		}
+		if all := c.Sub.AllRows(); at.Rows.Pending != 0 && all.Pending != 0 {
+			if c.Rows, c.Why = at.Rows, "resume"; at.Rows.Pending > all.Pending {
+				c.Rows = all // those of another config
+			}
+			return buf, nil
+		}
 		buf = frame.AppendCheckpoint(buf, c.Sent)
 	}
 	return buf, err
@@ -144,6 +158,17 @@ func resumes(pos cdc.Position, sub *frame.Subscription) cdc.Position {
 		return pos.BeforeChange()
 	}
 	return pos.Change()
+}
+
+// Seek puts the cursor at a checkpoint that the live feed has passed: the place of rows
+// that the client gets. Its errors are those of Start.
+func (s *Store) Seek(ctx context.Context, c *Cursor, at cdc.Position, buf []byte) ([]byte, error) {
+	buf, err := s.locate(ctx, c, at, buf)
+	var why frame.Loss
+	if errors.As(err, &why) {
+		return s.reset(ctx, c, why, buf)
+	}
+	return buf, err
 }
 
 // Move deals with what Next has found: the log's end, the end of a lane, frames that
@@ -240,8 +265,7 @@ func (s *Store) restart(ctx context.Context, c *Cursor, why frame.Loss, lastID s
 		return buf, away
 	}
 	s.resumed("reset", why.Reason)
-	buf = frame.AppendReset(buf, p.head, why, lastID)
-	c.Sent = p.head
+	buf = c.appendReset(buf, p.head, why, lastID)
 	if p.where == below { // as in locate
 		return s.lanes.join(ctx, c, p.head, buf)
 	}
@@ -277,7 +301,7 @@ func (s *Store) afterLane(ctx context.Context, c *Cursor, v View, buf []byte) ([
 	case refused || movesOn(v.closed):
 		return s.relocate(ctx, c, buf)
 	}
-	if p, ok := c.Checkpoint(); ok {
+	if p, ok := c.Checkpoint(); ok && c.Rows.Pending == 0 {
 		c.Sent = p
 		buf = frame.AppendCheckpoint(buf, p)
 	}

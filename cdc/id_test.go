@@ -1,0 +1,58 @@
+package cdc
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestIDsWithinRows(t *testing.T) {
+	const at = "binlog.000042/15873~67a1f3b2"
+	for id, want := range map[string]Rows{
+		at:                                     {},
+		at + "!":                               {Pending: 1},
+		at + "!AAcAAAA":                        {Pending: 1, Key: []byte{0, 7, 0, 0, 0}},
+		at + "!6.":                             {Pending: 6},
+		at + "!8000000000000000.AAc":           {Pending: 1 << 63, Key: []byte{0, 7}},
+		"binlog.000042/15873/0.0~67a1f3b2!AAc": {Pending: 1, Key: []byte{0, 7}},
+	} {
+		got, err := ParseID(id)
+		if err != nil || got.Rows.Pending != want.Pending || string(got.Rows.Key) != string(want.Key) {
+			t.Errorf("%s: %+v, %v; want %+v", id, got.Rows, err, want)
+		}
+		if got.String() != id {
+			t.Errorf("%s is written back as %s", id, got)
+		}
+	}
+	for _, id := range []string{at + "!1.", at + "!0.AAc", at + "!06.", at + "!A.", at + "!10000000000000000.", at + "!AAc=", at + "!AAd", at + "!A\nAc", at + "!AAc!", at + "!!", "!", "!AAc"} {
+		if got, err := ParseID(id); err == nil {
+			t.Errorf("%q is read as %+v", id, got)
+		}
+	}
+	r := Rows{Pending: 1, Key: make([]byte, 60)}
+	p := must(ParsePosition(at))
+	if !r.Fits(p) || len((ID{p, r}).String()) > maxRowsID {
+		t.Error("a key of 60 bytes does not fit")
+	}
+	if r.Key = make([]byte, 80); r.Fits(p) {
+		t.Error("a key of 80 bytes fits")
+	}
+}
+
+func FuzzParseID(f *testing.F) {
+	for _, s := range []string{"binlog.000042/15873~67a1f3b2!AAcAAAA", "b.1/4!6.AA", "b.1/4!", strings.Repeat("!", 9)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		id, err := ParseID(s)
+		if err == nil && id.String() != s {
+			t.Errorf("%q is written back as %q", s, id)
+		}
+	})
+}
+
+func must(p Position, err error) Position {
+	if err != nil {
+		panic(err)
+	}
+	return p
+}

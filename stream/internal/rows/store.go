@@ -1,0 +1,337 @@
+package rows
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rowcast/cdc"
+	"rowcast/cdc/row"
+	"rowcast/stream/frame"
+)
+
+// Source is where rows come from; *cdc.Source is one.
+type Source interface {
+	Select(ctx context.Context, s cdc.Selection) (cdc.Selected, error)
+	// Version moves when the live reading passes a statement that touches a table.
+	Version(schema, table string) uint64
+}
+
+// Options of a Store.
+type Options struct {
+	Memory  int64 // bytes of rows that are kept
+	Queries int   // SELECTs at a time
+	Logger  *slog.Logger
+	// Idle is how long rows are kept that nobody asks for; 0: a minute.
+	Idle time.Duration
+}
+
+// Stats are a Store's counters.
+type Stats struct {
+	Queries uint64        // SELECTs
+	Time    time.Duration // that they took, with the wait for what they have to see
+	Hits    uint64        // clients that were given rows without a SELECT of their own
+	Held    int64         // bytes
+}
+
+// Store has the rows of streams. It is a history.Follower: it knows of its windows what
+// the live feed has read. Safe for concurrent use.
+type Store struct {
+	Options
+	source  Source
+	queries chan struct{}
+
+	mu      sync.Mutex
+	ctx     context.Context // of loads; nil: none begins
+	wg      sync.WaitGroup
+	catalog *frame.Catalog
+	at      cdc.Position // everything up to this checkpoint was seen; zero: nothing yet
+	begin   cdc.Position // of the group under way
+	inGroup bool
+	windows map[Want]*window
+	tables  map[table]*tableRows // of the streams that have rows
+	joining []*window            // follow from the next checkpoint on
+	touched []*window            // have changes of the group under way
+	moved   chan struct{}
+	stats   Stats
+	swept   time.Time
+
+	last *cdc.Table // of the newest change
+	of   *tableRows
+}
+
+// tableRows is a table of streams that have rows.
+type tableRows struct {
+	windows []*window // that follow it
+	newest  []byte    // key record of the row that changed last; nil: none has since the feed began
+	shape   *row.Shape
+}
+
+// New makes a Store of a config. Nothing is asked for before Run.
+func New(source Source, c *frame.Catalog, o Options) *Store {
+	if o.Idle == 0 {
+		o.Idle = time.Minute
+	}
+	s := &Store{Options: o, source: source, queries: make(chan struct{}, o.Queries), windows: map[Want]*window{}}
+	s.Swap(c)
+	return s
+}
+
+// Run lets windows be loaded until ctx ends, and waits for the loads.
+func (s *Store) Run(ctx context.Context) {
+	s.mu.Lock()
+	s.ctx = ctx
+	s.mu.Unlock()
+	tick := time.NewTicker(s.Idle / 4)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			s.mu.Lock()
+			s.sweep(time.Now().Add(-s.Idle))
+			s.mu.Unlock()
+		}
+	}
+	s.mu.Lock()
+	s.ctx = nil
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// Stats are the counters as they are now.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+// Begin implements history.Follower, as do those that follow.
+func (s *Store) Begin(at cdc.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin, s.inGroup = at, true
+}
+
+// Change notes a change with the windows of its table.
+func (s *Store) Change(c *cdc.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.Table != s.last {
+		s.last, s.of = c.Table, s.tables[table{c.Table.Schema, c.Table.Name}]
+	}
+	t := s.of
+	if t == nil {
+		return
+	}
+	t.note(c)
+	for _, w := range t.windows {
+		if w.stale {
+			continue
+		}
+		before := w.bytes
+		if err := w.note(c); err != nil {
+			s.spoil(w, err)
+		}
+		s.stats.Held += w.bytes - before
+		if len(w.changes) == w.settled+1 {
+			s.touched = append(s.touched, w)
+		}
+		if w.bytes > s.Memory/4 && len(w.changes) > 0 {
+			s.spoil(w, errMuch)
+		}
+	}
+}
+
+var errMuch = errors.New("the table changes more than [stream] rows_memory can hold")
+
+// note keeps the key of the row that changed last, for the source to probe.
+func (t *tableRows) note(c *cdc.Change) {
+	im := c.After
+	if im == nil {
+		im = c.Before
+	}
+	if len(c.Table.Key) == 0 {
+		return
+	}
+	if t.shape == nil || t.shape.Table() != c.Table {
+		var err error
+		if t.shape, err = row.NewShape(c.Table, c.Table.Key); err != nil {
+			t.shape, t.newest = nil, nil
+			return
+		}
+	}
+	if key, ok, err := t.shape.Copy(t.newest[:0], im, c.Before); err == nil && ok {
+		t.newest = key
+	}
+}
+
+// spoil has a window loaded again by the next client that wants it.
+func (s *Store) spoil(w *window, why error) {
+	if !w.stale {
+		s.Logger.Debug("rows can't follow the binlog and are read again", "stream", w.want.Catalog.Name(w.want.Stream), "cause", why)
+	}
+	w.stale = true
+	for _, ch := range w.changes {
+		n := int64(len(ch.old)) + ch.now.size()
+		w.bytes -= n
+		s.stats.Held -= n
+	}
+	w.changes, w.settled = nil, 0
+	if w.laid {
+		s.drop(w)
+	}
+}
+
+// Notice spoils the windows of tables that are not known any more.
+func (s *Store) Notice(n cdc.Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, t := range s.tables {
+		if n.Table != "" && n.Table != name.name || n.Schema != "" && n.Schema != name.schema {
+			continue
+		}
+		for _, w := range slices.Clone(t.windows) {
+			s.spoil(w, errors.New(n.Message))
+		}
+	}
+}
+
+// Checkpoint ends a group: its changes hold.
+func (s *Store) Checkpoint(at cdc.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.inGroup && at.Compare(s.begin) <= 0 {
+		return // the source has reconnected, and the group goes on
+	}
+	s.inGroup, s.at = false, at
+	for _, w := range s.touched {
+		if w.stale {
+			continue
+		}
+		if w.settled = len(w.changes); !w.laid {
+			continue
+		}
+		before := w.bytes
+		w.apply(w.settled)
+		s.stats.Held += w.bytes - before
+		if w.stale {
+			s.drop(w)
+		}
+	}
+	clear(s.touched)
+	s.touched = s.touched[:0]
+	for _, w := range s.joining {
+		s.follow(w)
+	}
+	clear(s.joining)
+	s.joining = s.joining[:0]
+	s.wake()
+}
+
+func (s *Store) wake() {
+	if s.moved != nil {
+		close(s.moved)
+		s.moved = nil
+	}
+}
+
+func (s *Store) wait() <-chan struct{} {
+	if s.moved == nil {
+		s.moved = make(chan struct{})
+	}
+	return s.moved
+}
+
+// Swap puts another config in force: what was held is of the one before.
+func (s *Store) Swap(c *frame.Catalog) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget()
+	s.catalog, s.last, s.of = c, nil, nil
+	s.tables = map[table]*tableRows{}
+	for i, info := range c.Streams() {
+		if limit, all := c.Rows(i); limit > 0 || all {
+			s.tables[nameOf(info.Table)] = &tableRows{}
+		}
+	}
+	s.wake()
+}
+
+func nameOf(name string) table {
+	schema, name, _ := strings.Cut(name, ".")
+	return table{schema, name}
+}
+
+// Lost: what the feed reads next may be of another server.
+func (s *Store) Lost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget()
+	for _, t := range s.tables {
+		t.newest = nil
+	}
+	s.at, s.inGroup = cdc.Position{}, false
+}
+
+// forget drops every window.
+func (s *Store) forget() {
+	for _, w := range s.windows {
+		w.stale = true
+		s.drop(w)
+	}
+	s.joining, s.touched = nil, nil
+}
+
+// follow begins to note changes with a window.
+func (s *Store) follow(w *window) {
+	if t := s.tables[w.name]; t != nil && !w.stale {
+		t.windows = append(t.windows, w)
+		w.follows = true
+	}
+}
+
+// drop gives a window up; clients that hold it keep what they have.
+func (s *Store) drop(w *window) {
+	if s.windows[w.want] == w {
+		delete(s.windows, w.want)
+	}
+	if t := s.tables[w.name]; t != nil && w.follows {
+		t.windows = slices.DeleteFunc(t.windows, func(o *window) bool { return o == w })
+		w.follows = false
+	}
+	if w.users == 0 {
+		s.stats.Held -= w.bytes
+		w.bytes = 0
+	}
+}
+
+// sweep drops windows that nobody has used since.
+func (s *Store) sweep(since time.Time) {
+	for _, w := range s.windows {
+		if w.users == 0 && w.used.Before(since) {
+			s.drop(w)
+		}
+	}
+}
+
+// room makes room for more rows, if it can.
+func (s *Store) room() bool {
+	for s.stats.Held > s.Memory {
+		var oldest *window
+		for _, w := range s.windows {
+			if w.users == 0 && (oldest == nil || w.used.Before(oldest.used)) {
+				oldest = w
+			}
+		}
+		if oldest == nil {
+			return false
+		}
+		s.drop(oldest)
+	}
+	return true
+}
