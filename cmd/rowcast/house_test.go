@@ -25,10 +25,11 @@ func TestHouse(t *testing.T) {
 		"cdc/internal/wire":       {},
 		"filters":                 {"cdc", "filters/internal/where", "internal/nearest", "internal/throwaway"},
 		"filters/internal/where":  {"cdc/row", "internal/nearest"},
-		"stream":                  {"cdc", "stream/frame", "stream/internal/fanout", "stream/internal/history", "stream/web", "internal/throwaway"},
+		"stream":                  {"cdc", "stream/frame", "stream/internal/fanout", "stream/internal/history", "stream/internal/rows", "stream/web", "internal/throwaway"},
 		"stream/frame":            {"cdc", "internal/nearest"},
 		"stream/internal/fanout":  {"cdc", "stream/frame", "stream/internal/history"},
 		"stream/internal/history": {"cdc", "stream/frame"},
+		"stream/internal/rows":    {"cdc", "cdc/row", "filters", "internal/renderer", "stream/frame"}, // the last two but one for tests
 		"internal/renderer":       {"cdc", "filters", "stream/frame"},
 		"internal/nearest":        {},
 		"internal/program":        {},
