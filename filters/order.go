@@ -51,7 +51,7 @@ func parseOrder(source string) (ordering, error) {
 		if o.terms = append(o.terms, t); len(o.terms) > maxOrderTerms {
 			return ordering{}, fmt.Errorf("it has more than %d columns", maxOrderTerms)
 		}
-		switch sep := s.next(); sep {
+		switch sep, _ := s.next(); sep {
 		case "":
 			return o, nil
 		case ",":
@@ -65,22 +65,18 @@ func parseOrder(source string) (ordering, error) {
 type orderScanner struct{ rest string }
 
 func (s *orderScanner) term() (orderTerm, error) {
-	word := s.next()
-	name, quoted := strings.CutPrefix(word, "`")
+	word, name := s.next()
 	switch {
 	case word == "":
 		return orderTerm{}, errors.New(`a column is missing; write it as "created DESC, id"`)
-	case quoted:
-		name = strings.ReplaceAll(strings.TrimSuffix(name, "`"), "``", "`")
-		if len(word) < 3 || !strings.HasSuffix(word, "`") || name == "" {
-			return orderTerm{}, fmt.Errorf("%.40q is not a name in backticks", word)
-		}
-	case !isNameByte(word[0]):
+	case name == "" && word[0] == '`':
+		return orderTerm{}, fmt.Errorf("%.40q is not a name in backticks", word)
+	case name == "":
 		return orderTerm{}, fmt.Errorf("%.40q is not a column; only columns can be named here, each with ASC or DESC, as \"created DESC, id\"", word)
 	}
 	t := orderTerm{column: name}
 	before := *s
-	switch direction := s.next(); {
+	switch direction, _ := s.next(); {
 	case strings.EqualFold(direction, "DESC"):
 		t.descends = true
 	case strings.EqualFold(direction, "ASC"):
@@ -92,31 +88,43 @@ func (s *orderScanner) term() (orderTerm, error) {
 	return t, nil
 }
 
-// next is the next word, name or other character; "" at the end.
-func (s *orderScanner) next() (word string) {
+// next is the next word, or other character, as it is written; "" at the end. name is
+// what it names, "" where it can't be a name.
+func (s *orderScanner) next() (word, name string) {
 	s.rest = strings.TrimLeft(s.rest, " \t\r\n")
+	if s.rest == "" {
+		return "", ""
+	}
 	end := 0
-	switch {
-	case s.rest == "":
-		return ""
-	case s.rest[0] == '`':
-		for end = 1; end < len(s.rest); end++ {
-			if s.rest[end] != '`' {
-				continue
-			}
-			if end++; end == len(s.rest) || s.rest[end] != '`' {
-				break
-			}
-		}
-	case isNameByte(s.rest[0]):
+	switch c := s.rest[0]; {
+	case c == '`':
+		name, end = quotedName(s.rest)
+	case isNameByte(c):
 		for end < len(s.rest) && isNameByte(s.rest[end]) {
 			end++
 		}
+		name = s.rest[:end]
 	default:
 		_, end = utf8.DecodeRuneInString(s.rest)
 	}
 	word, s.rest = s.rest[:end], s.rest[end:]
-	return word
+	return word, name
+}
+
+// quotedName reads a name in backticks, in which two stand for one. It is "" where the
+// last one is missing.
+func quotedName(s string) (name string, end int) {
+	var out strings.Builder
+	for i := 1; i < len(s); i++ {
+		if s[i] == '`' {
+			if i+1 == len(s) || s[i+1] != '`' {
+				return out.String(), i + 1
+			}
+			i++
+		}
+		out.WriteByte(s[i])
+	}
+	return "", len(s)
 }
 
 func isNameByte(c byte) bool {

@@ -137,6 +137,22 @@ func (p *Predicate) Columns() []int {
 	return list
 }
 
+// Fixed lists the columns that clauses of the topmost AND compare with one value, as
+// indexes into Table.Columns.
+func (p *Predicate) Fixed() (list []int) {
+	for _, c := range p.where.clauses {
+		cmp, ok := c.expr.(*sqlparser.ComparisonExpr)
+		if !ok || cmp.Operator != sqlparser.EqualOp {
+			continue
+		}
+		left, right := p.column(cmp.Left), p.column(cmp.Right)
+		if i := max(left, right); i >= 0 && min(left, right) < 0 && len(c.columns) == 1 {
+			list = append(list, p.cols[i].index)
+		}
+	}
+	return list
+}
+
 // Clause describes one operand of the topmost AND.
 type Clause struct {
 	Text    string   // as MySQL would write it

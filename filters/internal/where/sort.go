@@ -90,7 +90,7 @@ func (s *Sort) Indexed() bool { return !s.uuid() && s.most == 0 }
 // SQL is what to name in ORDER BY. MariaDB's own order of UUIDs depends on their
 // version and on the server's.
 func (s *Sort) SQL() string {
-	name := quoteName(s.col.name)
+	name := QuoteName(s.col.name)
 	switch {
 	case s.uuid():
 		return "CAST(" + name + " AS BINARY(16))"
@@ -104,7 +104,7 @@ func (s *Sort) SQL() string {
 // compared by their numbers, as they sort.
 func (s *Sort) Operand() string {
 	if s.col.enumSet {
-		return "CAST(" + quoteName(s.col.name) + " AS UNSIGNED)"
+		return "CAST(" + QuoteName(s.col.name) + " AS UNSIGNED)"
 	}
 	return s.SQL()
 }
@@ -124,8 +124,8 @@ func (s *Sort) AppendLiteral(dst []byte, im *row.Image) ([]byte, error) {
 	return im.AppendLiteral(dst, i)
 }
 
-// quoteName writes a name in SQL.
-func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+// QuoteName writes a name in SQL.
+func QuoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
 // labelNumber is the number of an ENUM's label, or the bits of a SET.
 func labelNumber(b []byte) (n uint64) {

@@ -38,7 +38,7 @@ func (p *Predicate) clauseSQL(c *clause, values map[string]string) (_ string, er
 			return "FALSE", nil // no value of the column equals it
 		case col.class == integer:
 			// As a text it would be compared as a floating-point number.
-			return quoteName(col.name) + " = " + string(appendDigits(nil, form)), nil
+			return QuoteName(col.name) + " = " + string(appendDigits(nil, form)), nil
 		}
 	}
 	w := sqlWriter{p: p, values: values, beside: map[sqlparser.SQLNode]*column{}}
@@ -122,7 +122,7 @@ func (w *sqlWriter) pair(left, right sqlparser.Expr) {
 func (w *sqlWriter) format(buf *sqlparser.TrackedBuffer, n sqlparser.SQLNode) {
 	switch n := n.(type) {
 	case *sqlparser.ColName:
-		buf.WriteString(quoteName(w.p.cols[w.p.column(n)].name))
+		buf.WriteString(QuoteName(w.p.cols[w.p.column(n)].name))
 	case *sqlparser.Argument:
 		w.text(buf, n, w.values[n.Name])
 	case *sqlparser.Literal:
