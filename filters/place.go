@@ -45,7 +45,7 @@ func (sc *scratch) place(p *plan, c *cdc.Change) (*places, error) {
 		}
 		pl.at[side] = place
 	}
-	if pl.moves(p) == 0 {
+	if c.Op == cdc.Update && pl.moves(p) == 0 {
 		pl.at[before] = pl.at[after] // one copy is enough
 	}
 	return pl, nil
