@@ -19,6 +19,7 @@ type scratch struct {
 	bound  [2][]byte // what bindings are looked up by, of both images
 	value  []byte
 	name   []byte // of the event
+	place  []byte
 	eval   where.Evaluator
 
 	current cdc.Change // a row, for Render of rows
@@ -39,7 +40,7 @@ func newScratch(s *Set, maskKey string) *scratch {
 }
 
 func (s *Set) release(sc *scratch) {
-	for _, b := range [][]byte{sc.out, sc.value, sc.key, sc.bound[before], sc.bound[after], sc.masker.text, sc.name} {
+	for _, b := range [][]byte{sc.out, sc.value, sc.key, sc.bound[before], sc.bound[after], sc.masker.text, sc.name, sc.place} {
 		if cap(b) > maxScratch {
 			return
 		}

@@ -1,6 +1,8 @@
 package filters
 
 import (
+	"bytes"
+
 	"rowcast/cdc"
 	"rowcast/filters/internal/where"
 )
@@ -10,6 +12,7 @@ import (
 type places struct {
 	format string
 	at     [2][]byte // nil: there is no such row
+	moves  bool      // both are there, and differ
 }
 
 // bindPlaces finds the order of the primary key, where a change has to say how it
@@ -28,9 +31,9 @@ func (p *plan) bindPlaces() {
 	}
 }
 
-// place finds the places of a change; nil where nobody needs them, or where the images
+// places finds the places of a change; nil where nobody needs them, or where the images
 // lack the key.
-func (sc *scratch) place(p *plan, c *cdc.Change) (*places, error) {
+func (sc *scratch) places(p *plan, c *cdc.Change) (*places, error) {
 	if p.keySorts == nil {
 		return nil, nil
 	}
@@ -39,24 +42,18 @@ func (sc *scratch) place(p *plan, c *cdc.Change) (*places, error) {
 		if images[0] == nil {
 			continue
 		}
-		place, ok, err := sc.eval.AppendPlace(nil, p.keySorts, images[:]...)
+		place, ok, err := sc.eval.AppendPlace(sc.place[:0], p.keySorts, images[:]...)
 		if err != nil || !ok {
 			return nil, err
 		}
-		pl.at[side] = place
-	}
-	if c.Op == cdc.Update && pl.moves(p) == 0 {
-		pl.at[before] = pl.at[after] // one copy is enough
+		sc.place = place
+		if side == after && c.Before != nil && where.ComparePlaces(p.keySorts, nil, pl.at[before], place) == 0 {
+			pl.at[after] = pl.at[before]
+			break
+		}
+		pl.at[side], pl.moves = bytes.Clone(place), c.Op == cdc.Update && side == after
 	}
 	return pl, nil
-}
-
-// moves compares the two places of an update; 0 as well where there are not two.
-func (pl *places) moves(p *plan) int {
-	if pl == nil || pl.at[before] == nil || pl.at[after] == nil {
-		return 0
-	}
-	return where.ComparePlaces(p.keySorts, nil, pl.at[before], pl.at[after])
 }
 
 // tag is a frame's of a stream whose clauses need nothing of the change.

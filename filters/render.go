@@ -70,7 +70,7 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 		return p.err
 	}
 	sc.eval.Reset()
-	places, err := sc.place(p, c)
+	places, err := sc.places(p, c)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 // sendAll renders a change for a stream that has no parameters.
 func (sc *scratch) sendAll(p *plan, c *cdc.Change, op cdc.Op, places *places, emit Emit) error {
 	err := sc.send(p, c, op, nil, places.tag(op), emit)
-	if op == cdc.Update && places.moves(p) != 0 {
+	if op == cdc.Update && places != nil && places.moves {
 		for _, part := range []cdc.Op{cdc.Delete, cdc.Insert} {
 			if err == nil {
 				err = sc.send(p, c, part, nil, &frameTag{places: places, op: part, crossing: true}, emit)
@@ -206,7 +206,7 @@ func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, places
 	if err == nil && judged {
 		err = send(cdc.Delete, after, [2]want{matching, missing})
 	}
-	if crossing = places.moves(p) != 0; crossing {
+	if crossing = places != nil && places.moves; crossing {
 		for _, part := range []cdc.Op{cdc.Delete, cdc.Insert} {
 			if err == nil {
 				err = send(part, after, [2]want{matching, matching})

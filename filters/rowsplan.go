@@ -255,9 +255,12 @@ func (p *RowsPlan) Compare(a, b []byte) int {
 }
 
 // Within reports of a frame's tag whether the row before the change, and the row
-// after it, are there and stand at or before a place in the ascending order of the
-// primary key: one that a plan by key has made, or a Resumable one. ok is false where
-// that can't be told, since the change is of another definition of the key.
+// after it, stand at or before a place in the ascending order of the primary key: one
+// that a plan by key has made, or a Resumable one. What an insert has replaced and what
+// a delete has left are not rows of its stream. Of an update, and of the frames that
+// are Crossing, it tells both: a client takes such a delete if only the row before is
+// within, such an insert if only the row after is, and the update if both are. ok is
+// false where that can't be told, since the change is of another definition of the key.
 func (p *RowsPlan) Within(tag any, key []byte) (first, second, ok bool) {
 	t, isTag := tag.(*frameTag)
 	if !isTag || t.places == nil || t.places.format != p.plan.placeFormat {
@@ -265,7 +268,7 @@ func (p *RowsPlan) Within(tag any, key []byte) (first, second, ok bool) {
 	}
 	in := func(side int, without cdc.Op) bool {
 		place := t.places.at[side]
-		return place != nil && t.op != without && where.ComparePlaces(p.plan.keySorts, nil, place, key) <= 0
+		return place != nil && (t.crossing || t.op != without) && where.ComparePlaces(p.plan.keySorts, nil, place, key) <= 0
 	}
 	return in(before, cdc.Insert), in(after, cdc.Delete), true
 }
