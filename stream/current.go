@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -92,29 +93,21 @@ func (s *Server) parseRows(c echo.Context) (want rows.Want, part *frame.Part, er
 		return want, nil, err
 	}
 	delete(params, "key")
-	paged, asked := query.Has("key"), query.Get("rows")
-	size := pageRows
-	if paged && asked != "" && asked != "all" {
-		if size, err = strconv.Atoi(asked); err != nil || size < 1 || size > maxPage {
-			return want, nil, detail(http.StatusBadRequest, "rows=%.20q is not the size of a page, 1 to %d", asked, maxPage)
-		}
-		asked = "all"
-	}
 	catalog, _ := s.history.Live().Current()
-	sub, err := catalog.SubscribeRows([]string{name}, params, asked)
+	sub, err := catalog.SubscribeRows([]string{name}, params, query.Get("rows"))
 	switch {
+	case err == nil && (len(sub.Rows()) == 0 || s.rows == nil):
+		return want, nil, detail(http.StatusNotFound, "stream %q has no rows; set rows in its [[table]], and ask for at least 1", name)
 	case err != nil:
 		return want, nil, refusal(err)
-	case len(sub.Rows()) == 0 || s.rows == nil:
-		return want, nil, detail(http.StatusBadRequest, "stream %q has no rows; set rows in its [[table]], and ask for at least 1", name)
 	}
 	p := sub.Rows()[0]
 	want = rows.Want{Catalog: catalog, Stream: p.Part.Stream, Binding: p.Part.ID(), Limit: p.Limit}
-	if p.All {
-		want.Chunk = size
+	if _, all := catalog.Rows(p.Part.Stream); all { // a number is the size of a page
+		want.Limit, want.Chunk = 0, min(cmp.Or(p.Limit, pageRows), maxPage)
 	}
 	if key := query.Get("key"); key != "" {
-		if !p.All {
+		if want.Limit > 0 {
 			return want, nil, detail(http.StatusBadRequest, `key pages through streams whose rows are "all"; stream %q gives the newest %d at once`, name, p.Limit)
 		}
 		record, err := base64.RawURLEncoding.Strict().DecodeString(key)

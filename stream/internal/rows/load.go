@@ -67,7 +67,7 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 			if first {
 				s.stats.Hits++
 			}
-			r := s.rows(w)
+			r := s.rows(w, since)
 			s.mu.Unlock()
 			return r, nil
 		}
@@ -80,7 +80,7 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 		}
 		s.mu.Lock()
 		if w.err == nil && !w.stale && s.catalog == want.Catalog && s.at.Compare(since) >= 0 {
-			r := s.rows(w)
+			r := s.rows(w, since)
 			s.mu.Unlock()
 			return r, nil
 		}

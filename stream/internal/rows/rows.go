@@ -28,9 +28,9 @@ type Rows struct {
 	err    error
 }
 
-// rows is what a window holds now; under mu.
-func (s *Store) rows(w *window) *Rows {
-	if v := w.view; v != nil && (v.At == s.at || time.Since(v.made) < keepsView) {
+// rows is what a window holds now; under mu. since is the oldest place that will do.
+func (s *Store) rows(w *window, since cdc.Position) *Rows {
+	if v := w.view; v != nil && v.At.Compare(since) >= 0 && (v.At == s.at || time.Since(v.made) < keepsView) {
 		return v
 	}
 	r := &Rows{At: s.at, Plan: w.bound.plan, More: w.cut, store: s, window: w, list: w.list, shape: w.bound.shape, made: time.Now()}
