@@ -37,7 +37,7 @@ var (
 // waits for them until ctx ends. Release must follow. The error is ErrConfig, a Later,
 // the context's, or one of the operator's business.
 func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.Position) (*Rows, error) {
-	for first := true; ; first = false {
+	for own := false; ; {
 		s.mu.Lock()
 		if s.ctx == nil {
 			s.mu.Unlock()
@@ -60,14 +60,12 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 		w := s.windows[want]
 		if w == nil {
 			w = s.load(want, part)
-			first = false
+			own = true
 		}
 		w.users++
 		if w.laid {
-			if first {
-				s.stats.Hits++
-			}
 			r := s.rows(w, since)
+			s.hit(!own)
 			s.mu.Unlock()
 			return r, nil
 		}
@@ -81,6 +79,7 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 		s.mu.Lock()
 		if w.err == nil && !w.stale && s.catalog == want.Catalog && s.at.Compare(since) >= 0 {
 			r := s.rows(w, since)
+			s.hit(!own)
 			s.mu.Unlock()
 			return r, nil
 		}
@@ -90,6 +89,13 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 		if err != nil {
 			return nil, err
 		}
+	}
+}
+
+// hit counts rows that cost the client no SELECT of its own.
+func (s *Store) hit(it bool) {
+	if it {
+		s.stats.Hits++
 	}
 }
 

@@ -93,7 +93,7 @@ func (w *window) bind(t *cdc.Table) (*bound, error) {
 	}
 	b := &bound{}
 	var err error
-	if b.plan, err = w.want.Catalog.PlanRows(w.part, t, w.want.byKey()); err != nil {
+	if b.plan, err = w.want.Catalog.PlanRows(w.part, t, w.want.byKey() && len(t.Key) > 0); err != nil {
 		return nil, err
 	}
 	if b.shape, err = row.NewShape(t, b.plan.Columns()); err != nil {
