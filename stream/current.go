@@ -58,7 +58,7 @@ func (s *Server) currentRows(c echo.Context) error {
 	}
 	defer got.Release()
 	answer := currentAnswer{ID: got.At.String(), Rows: make([]json.RawMessage, 0, got.Len()), More: got.More}
-	err = got.Each(func(_, _ string, data []byte) error {
+	err = got.Each(nil, func(_, _ string, data []byte) error {
 		if got.Plan.Text() {
 			data, _ = json.Marshal(string(data)) // a string can always be encoded
 		}

@@ -43,7 +43,11 @@ func (s *subscriber) sendRows(ctx context.Context) error {
 // want is the rows that the client gets next.
 func (s *subscriber) want() (rows.Want, *frame.Part) {
 	p := s.Sub.Rows()[s.Rows.Next()]
-	return rows.Want{Catalog: s.Sub.Catalog(), Stream: p.Part.Stream, Binding: p.Part.ID(), Limit: p.Limit, Chunk: chunkRows, After: string(s.After())}, p.Part
+	w := rows.Want{Catalog: s.Sub.Catalog(), Stream: p.Part.Stream, Binding: p.Part.ID(), Limit: p.Limit}
+	if p.All {
+		w.Chunk, w.After = chunkRows, string(s.After())
+	}
+	return w, p.Part
 }
 
 // awaitRows waits for the rows that come next, and lets the client hear meanwhile that
@@ -69,7 +73,7 @@ func (s *subscriber) awaitRows(ctx context.Context) (*rows.Rows, error) {
 			}
 			<-slice.Done() // the rows are about to be under the newest config as well
 		case errors.Is(err, rows.ErrKey):
-			s.Again("resume")
+			s.AgainHere("resume")
 			return nil, nil
 		case errors.As(err, new(rows.Later)):
 			return nil, s.finish(nil, later(err.Error()))
@@ -96,19 +100,26 @@ func (s *subscriber) awaitRows(ctx context.Context) (*rows.Rows, error) {
 
 // sendPart brings the client to where rows are of, and gives it these.
 func (s *subscriber) sendPart(ctx context.Context, got *rows.Rows) error {
+	part := s.Sub.Rows()[s.Rows.Next()]
+	var from []byte // where the client goes on in the midst of rows that come at once
 	if key := s.Rows.Key; key != nil && s.During.Place == nil {
 		place, err := got.Place(key)
-		if err != nil {
-			return err // it was good for the rows that follow it
+		if err != nil || !part.All && !got.Plan.Resumable() {
+			s.AgainHere("resume") // a key of another table
+			return nil
 		}
-		s.During = frame.During{Plan: got.Plan, Place: place, Key: key}
+		s.During = frame.During{Plan: got.Plan, Key: key}
+		if part.All {
+			s.During.Place = place
+		} else {
+			from = place
+		}
 	}
 	if again, err := s.bringTo(ctx, got.At); again || err != nil {
 		return err
 	}
-	part := s.Sub.Rows()[s.Rows.Next()]
-	if got.More && !part.All && s.After() != nil {
-		s.Again("resume") // more have come than the client would have begun with
+	if from != nil && s.During.Missed {
+		s.AgainHere("resume") // the first so many may be others now, and what the client has may have changed
 		return nil
 	}
 	name := s.Sub.Catalog().Name(part.Part.Stream)
@@ -124,7 +135,7 @@ func (s *subscriber) sendPart(ctx context.Context, got *rows.Rows) error {
 	if s.poll != nil {
 		s.poll.whole = !got.Plan.Resumable()
 	}
-	if err := s.sendList(got, buf); err != nil {
+	if err := s.sendList(got, from, buf); err != nil {
 		return err
 	}
 	s.sentRows += got.Len()
@@ -144,9 +155,9 @@ func (s *subscriber) sendPart(ctx context.Context, got *rows.Rows) error {
 	return s.send(frame.AppendReady(nil, cdc.ID{Position: got.At, Rows: s.Rows}, name, s.sentRows, got.More))
 }
 
-// sendList sends rows, after what buf holds.
-func (s *subscriber) sendList(got *rows.Rows, buf []byte) error {
-	if len(s.Sub.Rows()) == 1 && s.After() == nil {
+// sendList sends rows, those past a place unless it is nil, after what buf holds.
+func (s *subscriber) sendList(got *rows.Rows, from, buf []byte) error {
+	if len(s.Sub.Rows()) == 1 && s.After() == nil { // then from is nil
 		switch blocks, err := got.Blocks(); {
 		case err != nil:
 			return s.unsendable(err)
@@ -158,7 +169,7 @@ func (s *subscriber) sendList(got *rows.Rows, buf []byte) error {
 		}
 	}
 	at := s.Rows
-	err := got.Each(func(key, event string, data []byte) error {
+	err := got.Each(from, func(key, event string, data []byte) error {
 		buf = frame.AppendRow(buf, got.ID(&at, key), event, data)
 		if len(buf) < batchBytes {
 			return nil

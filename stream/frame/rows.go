@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"rowcast/cdc"
@@ -110,6 +111,11 @@ func (s *Subscription) askRows(c *Catalog, rows string) error {
 // for each.
 func (s *Subscription) Rows() []RowsPart { return s.rows }
 
+// HasRows tells whether the subscription begins with rows of a stream.
+func (s *Subscription) HasRows(stream int) bool {
+	return slices.ContainsFunc(s.rows, func(p RowsPart) bool { return p.Part.Stream == stream })
+}
+
 // SameRows tells whether the rows that a client of s has are those of t, the same
 // request under another config.
 func (s *Subscription) SameRows(t *Subscription) bool {
@@ -136,6 +142,10 @@ type During struct {
 	Plan  RowsPlan // of the stream whose rows are under way, ordered by key
 	Place []byte   // of the last row that the client has; nil: it has none of that stream
 	Key   []byte   // key record of that row
+
+	// Missed is set by a change of the stream whose rows are under way, where Place does
+	// not say for which rows: what the client has of them is not what the stream has now.
+	Missed bool
 }
 
 // has tells whether a client in the midst of rows has some, or all, of a part's.
@@ -155,6 +165,7 @@ func (s *Subscription) during(p *Part, c Choice, run []*Frame, d *During) Choice
 	switch {
 	case !s.has(p, d):
 		c.Skip = true
+		d.Missed = d.Missed || p == s.rows[d.Rows.Next()].Part
 		return c
 	case c.Err != nil || p != s.rows[d.Rows.Next()].Part:
 		return c

@@ -125,6 +125,7 @@ func (s *Subscription) Choose(to []Choice, run []*Frame, d *During) []Choice {
 					c := Choice{Frame: f}
 					if d != nil {
 						c.Skip = !s.has(p, d)
+						d.Missed = d.Missed || c.Skip
 					}
 					to, reset = append(to, c), true
 				}

@@ -172,7 +172,7 @@ func (x *index) route(f *frame.Frame, dirty []*group) []*group {
 
 func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 	g, event := t.group, f.Kind == frame.Event
-	if f.Kind == frame.Reset && len(g.sub.Rows()) > 0 {
+	if f.Kind == frame.Reset && g.sub.HasRows(f.Stream) {
 		x.again(g)
 		return dirty
 	}
@@ -185,7 +185,7 @@ func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 		case err == nil && !ok:
 			return dirty
 		case err == nil:
-		case len(g.sub.Rows()) > 0:
+		case g.sub.HasRows(f.Stream):
 			x.again(g)
 			return dirty
 		case g.sub.Overlaps() && g.noted(f):

@@ -158,6 +158,13 @@ func (c *Cursor) take(buf []byte, run []*frame.Frame, limit int) ([]byte, error)
 				break // a reset: the rows that follow have the rest
 			}
 		}
+		if c.Begun != begun {
+			for _, f := range run { // of several streams one is sent
+				if f.Kind == frame.Reset {
+					c.again(f.Stream)
+				}
+			}
+		}
 		c.Pos = first.Pos
 	}
 	c.Seq += uint64(len(run))
@@ -167,6 +174,9 @@ func (c *Cursor) take(buf []byte, run []*frame.Frame, limit int) ([]byte, error)
 // event appends the n-th event that the client gets of a change.
 func (c *Cursor) event(buf []byte, choice frame.Choice, n int) []byte {
 	f := choice.Frame
+	if choice.Err != nil || f.Kind == frame.Reset {
+		c.again(f.Stream)
+	}
 	if choice.Err != nil || f.InGroup() { // one reset for each transaction is enough
 		group := f.Pos.Group()
 		if c.reset == group {
@@ -178,9 +188,6 @@ func (c *Cursor) event(buf []byte, choice frame.Choice, n int) []byte {
 		f = c.Sub.Catalog().Unjudged(f, choice.Err)
 	}
 	c.Sent = f.Pos.Nth(n)
-	if f.Kind == frame.Reset {
-		c.Again("reset")
-	}
 	if c.Rows.Pending != 0 {
 		whole, rest := f.AppendNth(nil, n)
 		return frame.AppendDuring(buf, append(whole, rest...), &c.Rows)
@@ -199,6 +206,27 @@ func (c *Cursor) choose(to []frame.Choice, run []*frame.Frame) []frame.Choice {
 	}
 	c.During.Rows = &c.Rows
 	return c.Sub.Choose(to, run, &c.During)
+}
+
+// AgainHere has the rows that are under way begin again.
+func (c *Cursor) AgainHere(why string) {
+	c.Rows.Key, c.During, c.Why = nil, frame.During{}, why
+	c.Begun++
+}
+
+// again has the rows of one stream begin again, if it has any, after a reset of it.
+func (c *Cursor) again(stream int) {
+	for i, p := range c.Sub.Rows() {
+		if p.Part.Stream != stream || c.Rows.Pending>>i&1 != 0 && (i != c.Rows.Next() || c.After() == nil) {
+			continue // they have not begun
+		}
+		c.Rows.Pending |= 1 << i
+		if c.Rows.Next() == i { // else another stream's are under way, and go on
+			c.Rows.Key, c.During = nil, frame.During{}
+		}
+		c.Why, c.Until = "reset", cdc.Position{}
+		c.Begun++
+	}
 }
 
 // After is the key of the last row that the client has of the stream whose rows are

@@ -298,8 +298,6 @@ func (s *Store) plan(w *window, t *cdc.Table) (q cdc.SelectPlan, err error) {
 	case b.key == nil && w.want.Limit == 0: // rows once, as one block
 	case w.want.Limit == 0:
 		q.Limit = w.want.Chunk + 1
-	case w.want.After != "":
-		q.Limit = w.want.Limit + 1
 	default:
 		q.Limit = w.want.Limit + slack(w.want.Limit) + 1
 	}
@@ -372,8 +370,6 @@ func (w *window) limit() int {
 		return 0
 	case w.want.Limit == 0:
 		return w.want.Chunk
-	case w.want.After != "":
-		return w.want.Limit
 	}
 	return w.want.Limit + slack(w.want.Limit)
 }

@@ -37,7 +37,7 @@ func (s *Store) rows(w *window, since cdc.Position) *Rows {
 	if w.cut {
 		r.Last = w.last
 	}
-	if n := w.want.Limit; n > 0 && w.want.After == "" && len(r.list) > n {
+	if n := w.want.Limit; n > 0 && len(r.list) > n {
 		r.list, r.More = r.list[:n], true
 	}
 	w.view, w.shared = r, true
@@ -50,7 +50,7 @@ func (r *Rows) Release() { r.store.leave(r.window) }
 // Len is how many rows there are.
 func (r *Rows) Len() int { return len(r.list) }
 
-// Place is where the row with a key stands in the order of the key.
+// Place is where the row with a key stands in the order of the rows.
 func (r *Rows) Place(key []byte) ([]byte, error) {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
@@ -61,9 +61,9 @@ func (r *Rows) Place(key []byte) ([]byte, error) {
 	return b.place(key)
 }
 
-// Each renders the rows, oldest first. key is the key record of the row, "" of a table
+// Each renders the rows, oldest first; those past a place unless it is nil. key is the key record of the row, "" of a table
 // without a primary key; event and data are valid until emit returns.
-func (r *Rows) Each(emit func(key, event string, data []byte) error) error {
+func (r *Rows) Each(from []byte, emit func(key, event string, data []byte) error) error {
 	var im cdc.Image
 	render := func(rec *record) error {
 		if err := r.shape.Read(&im, rec.row); err != nil {
@@ -76,6 +76,12 @@ func (r *Rows) Each(emit func(key, event string, data []byte) error) error {
 		list = slices.Backward(r.list)
 	}
 	for i := range list {
+		if from != nil {
+			order := r.Plan.Compare(r.list[i].place, from)
+			if order == 0 || order > 0 == r.Plan.Descends() {
+				continue
+			}
+		}
 		if err := render(&r.list[i]); err != nil {
 			return err
 		}
@@ -98,7 +104,7 @@ func (r *Rows) Blocks() ([]byte, error) {
 			return
 		}
 		at := cdc.Rows{Pending: 1}
-		r.err = r.Each(func(key, event string, data []byte) error {
+		r.err = r.Each(nil, func(key, event string, data []byte) error {
 			r.blocks = frame.AppendRow(r.blocks, r.ID(&at, key), event, data)
 			return nil
 		})

@@ -213,7 +213,7 @@ func (s *Store) idle() bool {
 
 func texts(t *testing.T, r *Rows) (list []string) {
 	t.Helper()
-	if err := r.Each(func(_, _ string, data []byte) error { list = append(list, string(data)); return nil }); err != nil {
+	if err := r.Each(nil, func(_, _ string, data []byte) error { list = append(list, string(data)); return nil }); err != nil {
 		t.Error(err)
 	}
 	return list

@@ -17,10 +17,10 @@ type Want struct {
 	Stream  int
 	Binding string // Part.ID
 	// Limit is how many rows, the first in the stream's order; 0: all, as many at a time
-	// as Chunk says, in the order of the primary key.
+	// as Chunk says, in the order of the primary key, those that follow the key record
+	// After unless it is "".
 	Limit int
 	Chunk int
-	// After: those that follow this key record, in the order of the primary key; "": all.
 	After string
 }
 
@@ -84,7 +84,7 @@ type bound struct {
 }
 
 // byKey: in the order of the primary key.
-func (w *Want) byKey() bool { return w.Limit == 0 || w.After != "" }
+func (w *Want) byKey() bool { return w.Limit == 0 }
 
 // bind makes the plan for a table as it is.
 func (w *window) bind(t *cdc.Table) (*bound, error) {
