@@ -154,9 +154,9 @@ func (b *Binding) Match(tag any) (bool, error) {
 }
 
 func (b *Binding) match(tag any) (bool, error) {
-	t, ok := tag.(*frameTag)
+	t, ok := clauses(tag)
 	switch {
-	case ok && t.pred == nil:
+	case ok && t == nil:
 		return true, nil
 	case !ok || t.pred.Source() != b.rule.where.String():
 		return false, errForeignTag
@@ -181,7 +181,7 @@ func (b *Binding) judge(e *where.Evaluator, t *frameTag, row where.Row) (where.V
 		if err != nil {
 			return where.Null, err
 		}
-		if rowKey, ok := e.AppendKey(nil, t.pred, row); !ok || string(rowKey) != key {
+		if !e.HasKey(t.pred, row, key) {
 			return where.False, nil
 		}
 	}

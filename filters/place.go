@@ -56,15 +56,37 @@ func (sc *scratch) places(p *plan, c *cdc.Change) (*places, error) {
 	return pl, nil
 }
 
-// tag is a frame's of a stream whose clauses need nothing of the change.
-func (pl *places) tag(op cdc.Op) any {
-	if pl == nil {
-		return nil
+// rowsTag is the tag of a frame of a stream with rows. It is immutable and may be kept.
+type rowsTag struct {
+	*frameTag // nil: no clause is left to be judged
+	places    *places
+	op        cdc.Op
+	crossing  bool
+}
+
+// tag adds the places to a frame's tag: both are nil for most streams.
+func (pl *places) tag(t *frameTag, op cdc.Op, crossing bool) any {
+	switch {
+	case pl != nil:
+		return &rowsTag{t, pl, op, crossing}
+	case t != nil:
+		return t
 	}
-	return &frameTag{places: pl, op: op}
+	return nil
 }
 
 // Crossing reports whether the frame is only for clients in the midst of rows, of
 // whose sent rows a change takes one away, or to which it adds one: the change is an
 // update to all others.
-func (t *frameTag) Crossing() bool { return t.crossing }
+func (t *rowsTag) Crossing() bool { return t.crossing }
+
+// clauses are what a binding has to judge of a frame; nil: nothing.
+func clauses(tag any) (t *frameTag, ok bool) {
+	switch t := tag.(type) {
+	case *frameTag:
+		return t, true
+	case *rowsTag:
+		return t.frameTag, true
+	}
+	return nil, false
+}

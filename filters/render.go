@@ -30,16 +30,13 @@ const (
 	missing
 )
 
-// frameTag is what a binding's clauses need to know of a change, and clients in the
-// midst of rows. It is immutable and may be kept.
+// frameTag is what a binding's clauses need to know of a change. It is
+// immutable and may be kept.
 type frameTag struct {
-	pred     *where.Predicate // nil: no clause is left to be judged
-	rows     [2]where.Row
-	want     [2]want
-	unkeyed  bool // no clause was decided by a look-up
-	crossing bool // see Crossing
-	op       cdc.Op
-	places   *places // nil: of a stream without rows
+	pred    *where.Predicate
+	rows    [2]where.Row
+	want    [2]want
+	unkeyed bool // no clause was decided by a look-up
 }
 
 // Render hands what a change is to each stream that publishes its table to
@@ -105,11 +102,11 @@ func (sc *scratch) render(p *plan, c *cdc.Change, emit Emit) error {
 
 // sendAll renders a change for a stream that has no parameters.
 func (sc *scratch) sendAll(p *plan, c *cdc.Change, op cdc.Op, places *places, emit Emit) error {
-	err := sc.send(p, c, op, nil, places.tag(op), emit)
+	err := sc.send(p, c, op, nil, places.tag(nil, op, false), emit)
 	if op == cdc.Update && places != nil && places.moves {
 		for _, part := range []cdc.Op{cdc.Delete, cdc.Insert} {
 			if err == nil {
-				err = sc.send(p, c, part, nil, &frameTag{places: places, op: part, crossing: true}, emit)
+				err = sc.send(p, c, part, nil, places.tag(nil, part, true), emit)
 			}
 		}
 	}
@@ -173,20 +170,16 @@ func (sc *scratch) renderBound(p *plan, c *cdc.Change, rows [2]where.Row, places
 	}
 	crossing := false
 	send := func(op cdc.Op, side int, wants [2]want) error {
-		if !judged && places == nil || !p.rule.on[op] {
-			return sc.send(p, c, op, keys[side], nil, emit)
+		if !judged || !p.rule.on[op] {
+			return sc.send(p, c, op, keys[side], places.tag(nil, op, crossing), emit)
 		}
-		t := &frameTag{places: places, op: op, crossing: crossing}
-		if !judged {
-			return sc.send(p, c, op, keys[side], t, emit)
-		}
-		t.pred, t.want, t.unkeyed = p.pred, wants, !keyed
+		t := &frameTag{pred: p.pred, want: wants, unkeyed: !keyed}
 		for i, w := range wants {
 			if w != either {
 				t.rows[i] = kept[i]
 			}
 		}
-		return sc.send(p, c, op, keys[side], t, emit)
+		return sc.send(p, c, op, keys[side], places.tag(t, op, crossing), emit)
 	}
 	if rows[before] == nil || rows[after] == nil || !bytes.Equal(keys[before], keys[after]) {
 		// To each of the two keys there is one row only.

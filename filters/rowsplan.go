@@ -95,7 +95,7 @@ func (p *plan) rowColumns() []int {
 	return slices.Compact(list)
 }
 
-var errNotBound = errors.New("rows of a stream with parameters need their values")
+var errNotBound = errors.New("rows of a stream with parameters need its values")
 
 // bind prepares where with the binding's values.
 func (p *RowsPlan) bind() error {
@@ -197,10 +197,8 @@ func (p *RowsPlan) match(im *cdc.Image) (bool, error) {
 	if v, err := e.Eval(pred.Static(), row); err != nil || v != where.True {
 		return false, err
 	}
-	if pred.HasKeys() {
-		if key, ok := e.AppendKey(nil, pred, row); !ok || string(key) != p.key {
-			return false, nil
-		}
+	if pred.HasKeys() && !e.HasKey(pred, row, p.key) {
+		return false, nil
 	}
 	v, err := e.Eval(p.residual, row)
 	return v == where.True, err
@@ -262,8 +260,8 @@ func (p *RowsPlan) Compare(a, b []byte) int {
 // within, such an insert if only the row after is, and the update if both are. ok is
 // false where that can't be told, since the change is of another definition of the key.
 func (p *RowsPlan) Within(tag any, key []byte) (first, second, ok bool) {
-	t, isTag := tag.(*frameTag)
-	if !isTag || t.places == nil || t.places.format != p.plan.placeFormat {
+	t, isTag := tag.(*rowsTag)
+	if !isTag || t.places.format != p.plan.placeFormat {
 		return false, false, false
 	}
 	in := func(side int, without cdc.Op) bool {

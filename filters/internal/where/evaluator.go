@@ -19,6 +19,7 @@ type Evaluator struct {
 	rows    [2]Row
 	values  []byte    // what rows refer to
 	scratch [2][]byte // of forms: of one side of a comparison and the other
+	key     []byte
 
 	env    *evalengine.ExpressionEnv // nil: to be made
 	null   evalengine.EvalResult

@@ -62,6 +62,13 @@ func (e *Evaluator) AppendKey(dst []byte, p *Predicate, row Row) (_ []byte, ok b
 	return dst, true
 }
 
+// HasKey reports whether a row's key is that of a binding.
+func (e *Evaluator) HasKey(p *Predicate, row Row, key string) bool {
+	var ok bool
+	e.key, ok = e.AppendKey(e.key[:0], p, row)
+	return ok && string(e.key) == key
+}
+
 // Key is that of a binding with these values.
 func (p *Predicate) Key(values map[string]string) (string, error) {
 	dst := []byte(p.format)
