@@ -15,12 +15,17 @@
 // A change that can't be judged or rendered is an error, never silence: from
 // Render, for the stream, or from Binding.Match, for the subscription.
 //
+// A RowsPlan says how the current rows of a stream are read: as SQL for the server, and
+// by this package's own evaluator and order, which agree with it. No value of a client's
+// can become anything but a literal in that SQL.
+//
 // # Ownership
 //
 //	Set       what it publishes never changes; a reload swaps the whole Set. The
 //	          live feed and every replay render through the same one. What it
 //	          remembers of tables (planCache.mu) and bindings (bindings.mu) is
 //	          bounded, or held weakly
+//	RowsPlan  immutable, safe for concurrent use
 //	Binding   immutable; Binding.mu guards the clauses that it was compiled for
 //	scratch   one Render at a time, from a pool
 //

@@ -29,6 +29,7 @@ func kept(t *testing.T, im *cdc.Image, columns []int) *cdc.Image {
 var evil = []string{
 	"", "'", "''", `\'`, `\`, "x' OR '1'='1", "x\" OR \"\"=\"", "7 OR 1=1", "7; DROP TABLE inject.t", "7/*", "*/", "-- ", "#", "%", "_", `\%`, "x'00'", "0x61", "_utf8mb4 x'61'",
 	"`", "a`b", ":v", "?", "@@version", "1e999", "-99999999999999999999999999", "99999999999999999999", strings.Repeat("9", 1000), "0007", "+7", " 7 ", "7.0", "7.5", "1e0", "NULL", "TRUE", "日本", "\u00a0", "é", "\n", "\t", "a\r\nb", "$.a", `"`, `{"a":1}`, "2026-11-21", "2026-11-21T01:13:15", " 2026-11-21 ", "0000-00-00", "1969-12-31", "01:13:15", "-838:59:59", "2026", "a,b",
+	"9007199254740993", "9007199254740993.0", "9007199254740992", "90071992547409930e-1",
 }
 
 // TestRowsInjection: whatever a client sends for a parameter, the server is asked for
@@ -40,7 +41,7 @@ func TestRowsInjection(t *testing.T) {
 		var tables []Table
 		for _, where := range []string{
 			"`a``b; DROP TABLE x` = :v", "`a``b; DROP TABLE x` <> :v", "`:v` = :v", "`:v` >= :v", "`:v` LIKE :v", "`:v` IN (:v, 'x')", "`:v` NOT LIKE CONCAT('%', :v, '%')", "lat = :v", "lat <= :v", "lat LIKE :v", "lat IN (:v, 'é')", "d = :v", "d < :v", "c = :v", "c > :v",
-			"b = :v", "b > :v", "b BETWEEN :v AND 100", "vb = :v", "vb LIKE :v", "dt = :v", "dt > :v", "dtm >= :v", "dtm = :v", "ts > :v", "tm = :v", "tm < :v", "yr = :v", "e = :v", "e IN (:v)", "e > :v", "FIND_IN_SET(:v, st)", "bt = :v", "bt < :v", "JSON_CONTAINS(js, JSON_QUOTE(:v))",
+			"b = :v", "b > :v", "b BETWEEN :v AND 100", "b IN (:v, '7')", "b IN (:v, 5)", "b <= :v", "b <> :v AND b <=> :v", "vb = :v", "vb LIKE :v", "dt = :v", "dt > :v", "dtm >= :v", "dtm = :v", "ts > :v", "tm = :v", "tm < :v", "yr = :v", "e = :v", "e IN (:v)", "e > :v", "FIND_IN_SET(:v, st)", "bt = :v", "bt < :v", "JSON_CONTAINS(js, JSON_QUOTE(:v))",
 			"JSON_UNQUOTE(JSON_EXTRACT(js, '$.a')) = :v", "COALESCE(`:v`, '') = :v", "CASE b WHEN :v THEN 1 ELSE 0 END = 1", "IF(`:v` = :v, 1, 0) = 1", "NULLIF(`:v`, :v) IS NULL", "UPPER(`:v`) = UPPER(:v)", "LENGTH(:v) > b", "(b, `:v`) = (7, :v)", "NOT (lat <=> :v)", "st = :v", "`:v` BETWEEN :v AND 'z'",
 		} {
 			tables = append(tables, Table{Name: "inject.t", As: fmt.Sprint(len(tables)), Where: where, Params: map[string]string{"v": ""}, Rows: RowsConfig{All: true}})
@@ -61,7 +62,7 @@ func TestRowsInjection(t *testing.T) {
 				v = v[:200]
 			}
 			insert = append(insert, fmt.Sprintf("INSERT IGNORE INTO inject.t VALUES (%d, %d, %s, %s, %d, %d, %d, %s, '2026-11-21', '2026-11-21 01:13:15', '2026-11-21', '01:13:15', 2026, %d, %d, 7, JSON_QUOTE(%s))",
-				i, i%9, hex(v), hex(v), i%9, i%9, i%9, hex(v), i%4, i%4, hex(v)))
+				i, i%9, hex(v), hex(v), i%9, i%9, [...]int{7, 1, 9007199254740992, 9007199254740993, 0}[i%5], hex(v), i%4, i%4, hex(v)))
 		}
 		first := true
 		changes(t, s, "inject", func() { must(t, s.Exec(insert...)) }, func(c *cdc.Change) {

@@ -28,6 +28,8 @@ type rowsTest struct {
 
 var (
 	literalHere = regexp.MustCompile(`(?i)\b(date|time|timestamp|interval|x|b|json_contains\(.*|regexp|rlike) *$`)
+	listHere    = regexp.MustCompile(`(IN \(|BETWEEN )(-?[0-9][^()':]*)`)
+	numberOf    = regexp.MustCompile(`-?\b[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?\b`)
 	numberHere  = regexp.MustCompile(`(=|<|>) (-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)( OR | AND |\)|$)`)
 )
 
@@ -65,7 +67,10 @@ func withParams(text string) (string, map[string]string) {
 		out.WriteString(add(value.String()))
 	}
 	out.WriteString(text)
-	where := numberHere.ReplaceAllStringFunc(out.String(), func(s string) string {
+	where := listHere.ReplaceAllStringFunc(out.String(), func(s string) string {
+		return numberOf.ReplaceAllStringFunc(s, add)
+	})
+	where = numberHere.ReplaceAllStringFunc(where, func(s string) string {
 		m := numberHere.FindStringSubmatch(s)
 		return m[1] + " " + add(m[2]) + m[3]
 	})
@@ -104,8 +109,16 @@ func TestRowsWhere(t *testing.T) {
 			texts = append(texts, "a6 > '::1'", "a4 BETWEEN '9.0.0.0' AND '10.0.0.0'")
 		}
 		tests, set := rowsTests(t, texts)
-		first := true
+		first, n := true, 0
 		changes(t, s, "rowswhere", func() { must(t, s.Exec(insert...)) }, func(c *cdc.Change) {
+			im := c.After
+			if n++; n%2 == 0 { // as rows are kept, with JSON as text
+				all := make([]int, len(c.Table.Columns))
+				for i := range all {
+					all[i] = i
+				}
+				im = kept(t, im, all)
+			}
 			for i, test := range tests {
 				if first {
 					test.plan, test.err = planned(set, i, c.Table, test.params)
@@ -113,9 +126,9 @@ func TestRowsWhere(t *testing.T) {
 				if test.err != nil || test.failed != nil {
 					continue
 				}
-				id, err := c.After.AppendText(nil, 0)
+				id, err := im.AppendText(nil, 0)
 				must(t, err)
-				ok, err := test.plan.Match(c.After)
+				ok, err := test.plan.Match(im)
 				switch {
 				case err != nil && strings.Contains(err.Error(), "a part that is 0"):
 					test.skipped = append(test.skipped, string(id))

@@ -53,6 +53,26 @@ func TestConfigMistakes(t *testing.T) {
 			text: someTable + "colums = [\"id\"]\n",
 			want: `c.toml:4: table.colums: unknown key in [[table]], did you mean columns?; allowed: name, as, on, columns, mask, where, params, event, data, text, before, rows, order`,
 		},
+		"unknown key of rows": {
+			text: someTable + "rows = 5\nordr = \"id\"\n",
+			want: `c.toml:5: table.ordr: unknown key in [[table]], did you mean order?; allowed: name, as, on, columns, mask, where, params, event, data, text, before, rows, order`,
+		},
+		"rows of another kind": {
+			text: someTable + "rows = 5.5\n",
+			want: `c.toml:4: table.rows: must be a whole number without quotes, or "all", not a number with a fraction`,
+		},
+		"rows in quotes": {
+			text: someTable + "rows = \"50\"\n",
+			want: `c.toml:4: table.rows: "50" is not allowed; write a number without quotes, or "all"`,
+		},
+		"rows misspelled": {
+			text: someTable + "rows = \"al\"\n",
+			want: `c.toml:4: table.rows: "al" is not allowed; write a number without quotes, or "all"; did you mean "all"?`,
+		},
+		"too many rows": {
+			text: someTable + "rows = 1000001\n",
+			want: `c.toml:4: table.rows: 1000001 is out of range; write a number from 0 to 1000000, or "all"`,
+		},
 		"one bracket": {
 			text: "[table]\nname = \"a.b\"\n",
 			want: `c.toml:1: table: must be entries that each begin with [[table]], in two brackets, not a table`,

@@ -3,6 +3,7 @@ package where
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -237,8 +238,14 @@ func (c *column) literal(s string) (*sqlparser.Literal, error) {
 		if c.year && !yearText.MatchString(trimmed) {
 			return nil, c.refuse(s, notYear)
 		}
-		if c.class == integer && wholeNumber.MatchString(trimmed) {
-			return sqlparser.NewIntLiteral(strings.TrimPrefix(trimmed, "+")), nil
+		if c.class != integer {
+			break
+		}
+		if form, ok := wholeForm(trimmed); ok {
+			return sqlparser.NewIntLiteral(string(appendDigits(nil, form))), nil
+		}
+		if f, err := strconv.ParseFloat(trimmed, 64); err != nil || math.Abs(f) > exactWhole || beyondDouble(trimmed) {
+			return nil, c.refuse(s, "can't be compared exactly; write a whole number, without an exponent")
 		}
 	case date, datetime:
 		if !datetimeText.MatchString(trimmed) {

@@ -16,12 +16,16 @@
 // `column = :parameter`, never judged but looked up, since equal values have
 // equal keys; and residual ones, judged once for each row and binding.
 //
+// Predicate.SQL is the predicate for a server, and a Sort compares rows as ORDER BY
+// sorts them: rows that a server was asked for are those that the predicate matches, in
+// the order of their places.
+//
 // No error about a row quotes a value of it.
 //
 // # Ownership
 //
-//	Where, Predicate, Condition   immutable, safe for concurrent use
-//	Evaluator                     one goroutine at a time
-//	Row                           refers to its Image and Evaluator, until Reset;
-//	                              Predicate.Keep makes a copy that lasts
+//	Where, Predicate, Condition, Sort   immutable, safe for concurrent use
+//	Evaluator                           one goroutine at a time
+//	Row                                 refers to its Image and Evaluator, until
+//	                                    Reset; Predicate.Keep makes a copy that lasts
 package where

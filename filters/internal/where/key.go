@@ -91,12 +91,9 @@ func (c *column) paramForm(value string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	form, ok, err := c.order.literal(lit)
+	form, _, err := c.order.literal(lit)
 	if lacks := (*unencodable)(nil); errors.As(err, &lacks) {
 		return nil, nil
-	}
-	if c.class == integer && !ok {
-		form, _ = wholeForm(value)
 	}
 	return form, err
 }

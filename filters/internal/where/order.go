@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -120,14 +121,16 @@ func (o integers) literal(lit *sqlparser.Literal) (form []byte, ok bool, err err
 
 func (integers) format() string { return "integer" }
 
+// exactWhole is up to where every whole number is a floating-point number.
+const exactWhole = 1 << 53
+
 // wholeForm is the form of a number that may be written as 7.0 or 7e0; ok is false
 // where it is not whole.
 func wholeForm(s string) (form []byte, ok bool) {
 	s = strings.TrimPrefix(strings.TrimSpace(s), "+")
 	if strings.ContainsAny(s, "eE") {
 		f, err := strconv.ParseFloat(s, 64)
-		const exactly = 1 << 53
-		if err != nil || f != float64(int64(f)) || f > exactly || f < -exactly {
+		if err != nil || f != float64(int64(f)) || math.Abs(f) > exactWhole {
 			return nil, false
 		}
 		return integerForm(strconv.FormatInt(int64(f), 10)), true

@@ -460,6 +460,10 @@ func (l *translator) beyondDouble(e sqlparser.Expr) bool {
 			text = n.Val
 		}
 	}
+	return beyondDouble(text)
+}
+
+func beyondDouble(text string) bool {
 	const safe = 15
 	digits := 0
 	for _, c := range text {
