@@ -174,18 +174,6 @@ func watchFrom(t *testing.T, src *Source, from Position) *watch {
 	return w
 }
 
-// chosen plans a SELECT of everything.
-func chosen(table *Table) (SelectPlan, error) {
-	var all []int
-	for i := range table.Columns {
-		if !table.Columns[i].Hidden {
-			all = append(all, i)
-		}
-	}
-	shape, err := row.NewShape(table, all)
-	return SelectPlan{Shape: shape}, err
-}
-
 // taken is one Select under load, and what the oracle says of it.
 type taken struct {
 	from    int // of the log: what came before Low
@@ -205,20 +193,25 @@ func (w *watch) register() *taken {
 }
 
 // take reads the rows; low is what Select is told.
-func (w *watch) take(src *Source, l *taken, low Position) error {
-	var err error
-	l.got, err = src.Select(w.t.Context(), Selection{Schema: "d", Table: "t", Low: low, Plan: chosen,
+func (w *watch) take(src *Source, l *taken, low Position) (err error) {
+	l.got, err = src.Select(w.t.Context(), Selection{Schema: "d", Table: "t", Low: low,
 		Newest: func() *Image {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return w.newest
 		},
-		Row: func(record []byte) error {
+		Plan: func(t *Table) (SelectPlan, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			if w.all == nil {
-				return errors.New("rows of a table of which no change was seen")
+			if w.table == nil {
+				w.shapes(t)
 			}
+			if t != w.table {
+				return SelectPlan{}, errors.New("another Table than that of changes")
+			}
+			return SelectPlan{Shape: w.all, Limit: 500}, nil
+		},
+		Row: func(record []byte) error {
 			var im Image
 			if err := w.all.Read(&im, record); err != nil {
 				return err
@@ -384,8 +377,6 @@ func TestSelectUnderLoad(t *testing.T) {
 			s := throwaway.Test(t, c.flavor, append(c.args, "--binlog-row-metadata=FULL", "--max-binlog-size=1M", "--innodb-flush-log-at-trx-commit=2")...)
 			exec(t, s, "CREATE DATABASE d", strings.Replace(oracleTable, "n INT, b VARCHAR(5), a INT", "a INT, b VARCHAR(5), n INT", 1))
 			src, w := watching(t, s)
-			exec(t, s, "INSERT INTO d.t VALUES (0, 'k0', 0, 0)")
-			w.passed(mustNow(t, src), func() {})
 			stop := writers(t, s, 8, c.xa)
 			defer stop()
 			after, nowhere, missed, unseen := 0, 0, 0, 0
@@ -446,11 +437,15 @@ func TestSelectInStall(t *testing.T) {
 	for name, c := range map[string]struct {
 		flavor throwaway.Flavor
 		args   []string
+		unseen bool // the reading begins when the transaction is in the binlog
 	}{
-		"mysql":               {throwaway.MySQL, nil},
-		"mysql-no-gtids":      {throwaway.MySQL, []string{"--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"}},
-		"mariadb":             {throwaway.MariaDB, nil},
-		"mariadb-each-thread": {throwaway.MariaDB, []string{"--binlog-optimize-thread-scheduling=0"}},
+		"mysql":                      {throwaway.MySQL, nil, false},
+		"mysql-no-gtids":             {throwaway.MySQL, []string{"--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"}, false},
+		"mariadb":                    {throwaway.MariaDB, nil, false},
+		"mariadb-each-thread":        {throwaway.MariaDB, []string{"--binlog-optimize-thread-scheduling=0"}, false},
+		"mysql-no-gtids-unseen":      {throwaway.MySQL, []string{"--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"}, true},
+		"mariadb-unseen":             {throwaway.MariaDB, nil, true},
+		"mariadb-each-thread-unseen": {throwaway.MariaDB, []string{"--binlog-optimize-thread-scheduling=0"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -462,11 +457,28 @@ func TestSelectInStall(t *testing.T) {
 			}
 			exec(t, s, "CREATE DATABASE d", oracleTable, "INSERT INTO d.t VALUES (0, 'k0', 0, 0)", "SET GLOBAL "+semiSync+"_wait_point = AFTER_SYNC",
 				"SET GLOBAL "+semiSync+"_timeout = 3000", "SET GLOBAL "+semiSync+"_enabled = 1")
-			src, w := watching(t, s)
+			src := source(t, s)
+			var w *watch
+			if !c.unseen {
+				w = watchFrom(t, src, Position{})
+			}
+			was := mustNow(t, src)
+			writer, err := s.Conn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer writer.Close()
 			done := make(chan error, 1) // its end is waited for at the end
-			go func() { done <- s.Exec("INSERT INTO d.t VALUES (1, 'k1', 1, 1)") }()
-			poll(t, "the row in the binlog", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.settle == 1 })
+			go func() {
+				_, err := writer.Execute("INSERT INTO d.t VALUES (1, 'k1', 1, 1)")
+				done <- err
+			}()
+			poll(t, "the row in the binlog", func() bool { return mustNow(t, src).Compare(was) > 0 })
 			begun := time.Now()
+			if c.unseen {
+				w = watchFrom(t, src, Position{})
+			}
+			w.passed(mustNow(t, src), func() {})
 			l := w.register()
 			if err := w.take(src, l, Position{}); err != nil || len(l.rows) != 1 {
 				t.Errorf("%d rows without waiting, %v: there is no stall", len(l.rows), err)

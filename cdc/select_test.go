@@ -241,3 +241,139 @@ func TestSelectAltered(t *testing.T) {
 		}
 	})
 }
+
+// held is a Handler that takes no group while it is closed.
+type held struct {
+	*recorder
+	ctx  context.Context
+	gate atomic.Pointer[chan struct{}] // nil: it is open
+}
+
+func (h *held) Begin(p Position) error {
+	if gate := h.gate.Load(); gate != nil {
+		select {
+		case <-*gate:
+		case <-h.ctx.Done():
+		}
+	}
+	return h.recorder.Begin(p)
+}
+
+// TestSelectBeforeAlter: the live reading has not come to a statement that the server has
+// run already. What is read by the older definition is seen to be worth nothing when it has.
+func TestSelectBeforeAlter(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := throwaway.Test(t, f)
+		draft(t, s)
+		exec(t, s, "INSERT INTO draft.teams VALUES (1, 'a')")
+		src := source(t, s)
+		t.Cleanup(src.Close)
+		ctx, cancel := context.WithCancel(t.Context())
+		rec := &held{recorder: newRecorder(), ctx: ctx}
+		rd := &following{recorder: rec.recorder, src: src, done: make(chan struct{})}
+		go func() { defer close(rd.done); rd.err = src.Read(ctx, Position{}, rec) }()
+		t.Cleanup(func() { cancel(); <-rd.done })
+		rd.wait(t, func() bool { return rd.groups > 0 })
+		sel, rows := picked("draft", "teams", "", "", 0, "id", "name")
+		was, err := src.Select(t.Context(), sel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct{ sql, row string }{
+			{"ALTER TABLE draft.teams MODIFY name VARBINARY(200)", `1,"a"`},                  // as it was, by a definition that is not
+			{"ALTER TABLE draft.teams CHANGE id i INT, ADD COLUMN id BIGINT", `null,"YQ=="`}, // read again: the names are others
+		} {
+			gate := make(chan struct{})
+			rec.gate.Store(&gate)
+			exec(t, s, step.sql)
+			*rows = nil
+			got, err := src.Select(t.Context(), sel)
+			if err != nil || !slices.Equal(*rows, []string{step.row}) {
+				t.Fatalf("%s: %v, %v", step.sql, *rows, err)
+			}
+			if src.Version("draft", "teams") != got.Version || got.Version != was.Version {
+				t.Error("the version moved before the reading came to the statement")
+			}
+			rec.gate.Store(nil)
+			close(gate)
+			rd.wait(t, func() bool { return rd.at.Compare(got.At) >= 0 })
+			if src.Version("draft", "teams") == got.Version {
+				t.Errorf("%s: the version has not moved at %s", step.sql, rd.at)
+			}
+			*rows = nil
+			if was, err = src.Select(t.Context(), sel); err != nil || len(*rows) != 1 || src.Version("draft", "teams") != was.Version {
+				t.Errorf("%v, %v, %+v", *rows, err, was)
+			}
+		}
+	})
+}
+
+// TestSelectWithoutKey: where only a row can tell what is visible, it needs a key.
+func TestSelectWithoutKey(t *testing.T) {
+	for name, c := range map[string]struct {
+		flavor throwaway.Flavor
+		args   []string
+		says   string // "": it can be read
+	}{
+		"mysql":             {throwaway.MySQL, nil, ""},
+		"mysql-no-gtids":    {throwaway.MySQL, []string{"--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"}, "primary key"},
+		"mysql-unsorted":    {throwaway.MySQL, []string{"--gtid-mode=OFF", "--enforce-gtid-consistency=OFF", "--binlog-order-commits=OFF"}, "binlog_order_commits"},
+		"mariadb":           {throwaway.MariaDB, nil, ""},
+		"mariadb-no-thread": {throwaway.MariaDB, []string{"--binlog-optimize-thread-scheduling=0"}, "primary key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := throwaway.Test(t, c.flavor, c.args...)
+			draft(t, s)
+			exec(t, s, "CREATE TABLE draft.bare (id INT)", "INSERT INTO draft.bare VALUES (1)")
+			src := source(t, s)
+			t.Cleanup(src.Close)
+			rd := read(t, src, Position{}, newRecorder())
+			sel, rows := picked("draft", "bare", "", "", 0, "id")
+			sel.Low = rd.upTo(t)
+			_, err := src.Select(t.Context(), sel)
+			if c.says == "" && (err != nil || len(*rows) != 1) || c.says != "" && (!errors.Is(err, ErrNoView) || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%v, %v", *rows, err)
+			}
+		})
+	}
+}
+
+// TestSelectLarge: rows of more than one packet, of which the first byte is that of an end.
+func TestSelectLarge(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := throwaway.Test(t, f, "--max-allowed-packet=256M")
+		exec(t, s, "CREATE DATABASE d", "CREATE TABLE d.t (b LONGBLOB, id INT PRIMARY KEY)")
+		for i, n := range []int{17 << 20, 1<<24 - 1 - 9 - 2, 40 << 20, 0, 1 << 16} { // the second makes a packet of exactly 16 MiB less one byte
+			exec(t, s, fmt.Sprintf("INSERT INTO d.t VALUES (REPEAT('%d', %d), %[1]d)", i, n))
+		}
+		src := source(t, s)
+		t.Cleanup(src.Close)
+		var shape *row.Shape
+		var got []string
+		for range 2 {
+			got = nil
+			_, err := src.Select(t.Context(), Selection{Schema: "d", Table: "t",
+				Plan: func(t *Table) (_ SelectPlan, err error) {
+					shape, err = row.NewShape(t, []int{0, 1})
+					return SelectPlan{Shape: shape, Order: "id"}, err
+				},
+				Row: func(record []byte) error {
+					var im Image
+					if err := shape.Read(&im, record); err != nil {
+						return err
+					}
+					b, id := im.Bytes(0), im.Int64(1)
+					if strings.Trim(string(b), fmt.Sprint(id)) != "" {
+						return fmt.Errorf("row %d is damaged", id)
+					}
+					got = append(got, fmt.Sprintf("%d: %d bytes", id, len(b)))
+					return nil
+				}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		same(t, "rows", got, []string{"0: 17825792 bytes", "1: 16777204 bytes", "2: 41943040 bytes", "3: 0 bytes", "4: 65536 bytes"})
+	})
+}

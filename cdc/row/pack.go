@@ -31,7 +31,7 @@ func (p *plan) pack(dst, v []byte) ([]byte, error) {
 		return p.packSigned(dst, v)
 	case asUint8, asUint16, asUint24, asUint32, asUint64, asEnum, asSet:
 		n, ok := parseUint(v)
-		if !ok || p.size < 8 && n>>(8*p.size) != 0 {
+		if !ok || p.size < 8 && n>>(8*p.size) != 0 || p.render == asEnum && n > uint64(len(p.labels)) || p.render == asSet && n>>len(p.labels) != 0 {
 			return dst, errText
 		}
 		return p.appendLE(dst, n), nil

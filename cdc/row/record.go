@@ -90,6 +90,9 @@ func (s *Shape) Pack(dst []byte, values [][]byte) ([]byte, error) {
 	out, start := s.begin(dst)
 	for n, i := range s.columns {
 		if values[n] == nil {
+			if s.isKey[n] {
+				return dst, s.valueError(i, errText) // Read would refuse it
+			}
 			out[start+n/8] |= 1 << (n % 8)
 			continue
 		}

@@ -85,13 +85,17 @@ func TestPackRefuses(t *testing.T) {
 		10: {"0.1", "1e39", "nan", "inf", "1e", ""}, 11: {"1e309", "abc"}, 12: {"1", "1.5", "1.555", "123456789.00", "1a.00", "-", "1.a0", ""}, 14: {"1234567890", "1.0"}, 16: {"\x01", "123"}, 17: {"1900", "2156", "x"},
 		18: {"2026-11-21 00:00:00", "26-11-21", "2026-13-01", "2026-11-32", "2026/11/21"}, 19: {"839:00:00", "1:00:00", "00:60:00", "00:00:00.1"}, 20: {"00:00:00", "00:00:00.12"},
 		22: {"2026-11-21T00:00:00", "2026-11-21 24:00:00", "2026-11-21"}, 24: {"1969-12-31 23:59:59", "2106-02-07 06:28:16", "2026-02-30 00:00:00", "1970-01-01 00:00:00"},
-		29: {"256"}, 32: {"more than 8"}, 43: {"00112233-4455-6677-8899-aabbccddeef", "00112233x4455-6677-8899-aabbccddeeff", "0011223g-4455-6677-8899-aabbccddeeff"}, 44: {"::1", "1.2.3", "1.2.3.4.5"}, 45: {"1.2.3.4", "fe80::1%eth0"},
+		29: {"256", "3"}, 30: {"8", "256"}, 32: {"more than 8"}, 43: {"00112233-4455-6677-8899-aabbccddeef", "00112233x4455-6677-8899-aabbccddeeff", "0011223g-4455-6677-8899-aabbccddeeff"}, 44: {"::1", "1.2.3", "1.2.3.4.5"}, 45: {"1.2.3.4", "fe80::1%eth0"},
 	} {
 		for _, text := range texts {
 			if got, err := shapeOf(t, table, i).Pack([]byte("was"), [][]byte{[]byte(text)}); !errors.Is(err, ErrValue) || string(got) != "was" {
 				t.Errorf("%s: %q became % x, %v", table.Columns[i].TypeName(), text, got, err)
 			}
 		}
+	}
+	keyed := New(&Table{Schema: "d", Name: "t", Key: []int{0}, Columns: []Column{{Name: "id", Type: mysql.MYSQL_TYPE_LONG}}})
+	if _, err := shapeOf(t, keyed, 0).Pack(nil, [][]byte{nil}); !errors.Is(err, ErrValue) {
+		t.Errorf("NULL in the primary key: %v", err)
 	}
 	if _, err := shapeOf(t, table, 0).Pack(nil, nil); !errors.Is(err, ErrValue) {
 		t.Errorf("no values: %v", err)
