@@ -23,4 +23,8 @@
 //
 // While it reads, a Source sends the server no queries, except after a reconnect, after
 // a statement that altered a table, and for second readings.
+//
+// Select reads what a table holds, as of a moment that is known by the binlog: after a
+// place that the live reading has passed, and before another. With the changes from the
+// first on, its rows become the table at every place after the second.
 package cdc

@@ -54,7 +54,7 @@ type SelectPlan struct {
 
 // Selected is what Select has read.
 type Selected struct {
-	Table   *Table   // the pointer that changes of the table have, where their events say the same
+	Table   *Table   // that of the table's changes, if it has no columns that only events show, or has changed before
 	At      Position // where the binlog ended after the rows were read
 	Version uint64   // of the table's definition; see Source.Version
 }
@@ -206,11 +206,15 @@ func (r *selecting) sql() string {
 // results hands over the rows and reads where the binlog ends.
 func (r *selecting) results() (at Position, err error) {
 	if err := r.result(r.row); err != nil {
-		if my, ok := err.(*mysql.MyError); ok && r.refused == nil {
-			r.again = r.again || r.table.kept // it may have been altered
-			return at, openError(my)
+		my, ok := err.(*mysql.MyError)
+		if !ok || r.refused != nil {
+			return at, err
 		}
-		return at, err
+		switch r.again = r.again || r.table.kept; my.Code { // it may have been altered
+		case mysql.ER_QUERY_INTERRUPTED, 3024 /* ER_QUERY_TIMEOUT */, 1969 /* MariaDB: ER_STATEMENT_TIMEOUT */ :
+			return at, fmt.Errorf("the server ended the query (%s); an index that serves its WHERE and ORDER BY makes it shorter", my.Message)
+		}
+		return at, openError(my)
 	}
 	err = r.result(func(values [][]byte) error {
 		if len(values) < 2 {

@@ -377,3 +377,82 @@ func TestSelectLarge(t *testing.T) {
 		same(t, "rows", got, []string{"0: 17825792 bytes", "1: 16777204 bytes", "2: 41943040 bytes", "3: 0 bytes", "4: 65536 bytes"})
 	})
 }
+
+// TestSelectOddTables: the Table is that of changes also where events show more than the
+// definition does, or in another way, and the rows are those of the changes.
+func TestSelectOddTables(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		tables := []string{"(a INT, b VARCHAR(9), n INT, PRIMARY KEY (b, a)) PARTITION BY HASH (a) PARTITIONS 3", "(a INT, b TEXT, n INT, c CHAR(3) CHARACTER SET utf16 DEFAULT 'x', PRIMARY KEY (a))"}
+		if f == throwaway.MySQL {
+			tables = append(tables, "(a INT PRIMARY KEY, b JSON, n INT, INDEX ((a + 5)), INDEX ((CAST(b AS UNSIGNED ARRAY))))", "(a INT, b VARCHAR(3), n INT)")
+		} else {
+			tables = append(tables, "(a INT PRIMARY KEY, b TEXT, n INT, UNIQUE (b))", "(a INT, b VARCHAR(9), n INT, PRIMARY KEY (a)) WITH SYSTEM VERSIONING",
+				"(a INT, b TEXT, n INT, UNIQUE (b), s TIMESTAMP(6) GENERATED ALWAYS AS ROW START, e TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME(s, e), PRIMARY KEY (a)) WITH SYSTEM VERSIONING",
+				"(a INT PRIMARY KEY, b JSON, n INT, t TIMESTAMP NULL DEFAULT '2026-11-21 01:02:03', d DATETIME DEFAULT '2026-11-21 01:02:03', z TIME DEFAULT '-12:13:14')", "(a INT PRIMARY KEY, b UUID, n INT, i INET6 DEFAULT '::')")
+		}
+		for _, metadata := range []string{"FULL", map[throwaway.Flavor]string{throwaway.MySQL: "MINIMAL", throwaway.MariaDB: "NO_LOG"}[f]} {
+			s := throwaway.Test(t, f, "--binlog-row-metadata="+metadata)
+			exec(t, s, "CREATE DATABASE draft")
+			for i, columns := range tables {
+				t.Run(fmt.Sprint(metadata, i), func(t *testing.T) { selectOddTable(t, s, columns) })
+			}
+		}
+	})
+}
+
+func selectOddTable(t *testing.T, s *throwaway.Server, columns string) {
+	old := strings.Contains(columns, "DATETIME")
+	if old {
+		exec(t, s, "SET GLOBAL mysql56_temporal_format = OFF")
+	}
+	exec(t, s, "CREATE TABLE draft.t "+columns)
+	defer exec(t, s, "DROP TABLE draft.t")
+	if old {
+		exec(t, s, "SET GLOBAL mysql56_temporal_format = ON")
+	}
+	var all *row.Shape
+	choose := func(t *Table) (plan SelectPlan, err error) {
+		var shown []int
+		for i := range t.Columns {
+			if !t.Columns[i].Hidden {
+				shown = append(shown, i)
+			}
+		}
+		all, err = row.NewShape(t, shown)
+		return SelectPlan{Shape: all}, err
+	}
+	var table *Table
+	var changed []byte // the row after its last change
+	rec := newRecorder()
+	rec.stopAt = func(c *Change) (err error) {
+		if c.Op == Update {
+			if _, err = choose(c.Table); err == nil {
+				changed, _, err = all.Copy(nil, c.After)
+			}
+		}
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		table = c.Table
+		return err
+	}
+	src := source(t, s)
+	t.Cleanup(src.Close)
+	rd := read(t, src, Position{}, rec)
+	b := []string{"'2'", "'3'"}
+	if strings.Contains(columns, "UUID") {
+		b = []string{"'123e4567-e89b-12d3-a456-426655440000'", "NULL"}
+	}
+	exec(t, s, "INSERT INTO draft.t (a, b, n) VALUES (1, "+b[0]+", 3), (2, "+b[1]+", 5)", "UPDATE draft.t SET n = n + 1 WHERE a = 1", "DELETE FROM draft.t WHERE a = 2")
+	rd.upTo(t)
+	var rows [][]byte
+	got, err := src.Select(t.Context(), Selection{Schema: "draft", Table: "t", Plan: choose, Row: func(record []byte) error {
+		rows = append(rows, slices.Clone(record))
+		return nil
+	}})
+	if err != nil || len(rows) != 1 || !slices.Equal(rows[0], changed) {
+		t.Errorf("%s: %v\n% x, the change has\n% x", columns, err, rows, changed)
+	}
+	if got.Table != table {
+		t.Errorf("%s: another Table than that of changes:\n%+v\n%+v", columns, got.Table, table)
+	}
+}

@@ -166,6 +166,9 @@ func (m *tableMap) differs(col *Column, def *schema.Column) string {
 	want := def.Logged()
 	got := *col
 	got.Kind = want.Kind // not logged
+	if row.OldTemporal(want.Type) {
+		want.Type = newTemporal(want.Type) // the format may be another one since
+	}
 	switch {
 	case got.Type == mysql.MYSQL_TYPE_VAR_STRING:
 		got.Type = mysql.MYSQL_TYPE_VARCHAR

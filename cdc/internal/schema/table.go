@@ -119,6 +119,11 @@ var fixedTypes = map[string]struct {
 	"uuid": {mysql.MYSQL_TYPE_STRING, 16}, "inet6": {mysql.MYSQL_TYPE_STRING, 16}, "inet4": {mysql.MYSQL_TYPE_STRING, 4},
 }
 
+var temporalTypes = map[string]struct{ new, old byte }{
+	"time": {mysql.MYSQL_TYPE_TIME2, mysql.MYSQL_TYPE_TIME}, "datetime": {mysql.MYSQL_TYPE_DATETIME2, mysql.MYSQL_TYPE_DATETIME},
+	"timestamp": {mysql.MYSQL_TYPE_TIMESTAMP2, mysql.MYSQL_TYPE_TIMESTAMP},
+}
+
 // binlogType is the type and metadata under which the column is logged.
 func (c *Column) binlogType() (byte, uint16) {
 	if strings.Contains(c.FullType, "COMPRESSED") && c.Labels == nil {
@@ -135,12 +140,12 @@ func (c *Column) binlogType() (byte, uint16) {
 		return mysql.MYSQL_TYPE_NEWDECIMAL, uint16(c.Precision<<8 | c.scale)
 	case "bit":
 		return mysql.MYSQL_TYPE_BIT, uint16(c.Precision/8<<8 | c.Precision%8)
-	case "time":
-		return mysql.MYSQL_TYPE_TIME2, uint16(c.Precision)
-	case "datetime":
-		return mysql.MYSQL_TYPE_DATETIME2, uint16(c.Precision)
-	case "timestamp":
-		return mysql.MYSQL_TYPE_TIMESTAMP2, uint16(c.Precision)
+	case "time", "datetime", "timestamp":
+		types := temporalTypes[c.Type]
+		if strings.Contains(c.FullType, "mariadb-5.3") { // made with mysql56_temporal_format=OFF
+			return types.old, uint16(c.Precision)
+		}
+		return types.new, uint16(c.Precision)
 	case "char", "binary":
 		return mysql.MYSQL_TYPE_STRING, uint16(c.bytes)
 	case "varchar", "varbinary":
