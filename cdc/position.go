@@ -101,6 +101,9 @@ func (p Position) BeforeChange() Position {
 	return p
 }
 
+// IsBeforeChange tells what BeforeChange has made.
+func (p *Position) IsBeforeChange() bool { return p.nth < 0 }
+
 // fileStart is where the file of p begins, or one that many files before it: servers
 // number them in one row, from 1 on, with six digits or more.
 func (p Position) fileStart(before int) Position {
@@ -150,6 +153,12 @@ func (p Position) Compare(q Position) int {
 		return cmp.Compare(p.row, q.row)
 	}
 	return cmp.Compare(p.nth, q.nth)
+}
+
+// Same tells whether Compare of the two gives 0, for what is asked of every frame.
+func (p *Position) Same(q *Position) bool {
+	return p.row == q.row && p.event == q.event && p.pos == q.pos && p.kind == q.kind && p.nth == q.nth &&
+		p.number == q.number && p.file == q.file
 }
 
 // WithLineage is p with the lineage of q where p, typed by a person, has none

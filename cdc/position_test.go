@@ -94,7 +94,7 @@ func TestPositionOrder(t *testing.T) {
 		for j, b := range ordered {
 			p, _ := ParsePosition(a)
 			q, _ := ParsePosition(b)
-			if got := p.Compare(q); got != cmp.Compare(i, j) {
+			if got := p.Compare(q); got != cmp.Compare(i, j) || p.Same(&q) != (i == j) {
 				t.Errorf("%s against %s: %d", a, b, got)
 			}
 		}
@@ -118,13 +118,13 @@ func TestEventsOfOneChange(t *testing.T) {
 	places := []Position{previous, p.BeforeChange(), p, p.Nth(1), p.Nth(MaxEvents - 1), next.BeforeChange(), next}
 	for i, a := range places {
 		for j, b := range places {
-			if got := a.Compare(b); got != cmp.Compare(i, j) {
+			if got := a.Compare(b); got != cmp.Compare(i, j) || a.Same(&b) != (i == j) {
 				t.Errorf("%d against %d: %d", i, j, got)
 			}
 		}
 	}
 	for _, q := range places[1:5] {
-		if q.Change() != p || q.Group() != p.Group() || !q.IsChange() || q.IsCheckpoint() {
+		if q.IsBeforeChange() != (q == places[1]) || q.Change() != p || q.Group() != p.Group() || !q.IsChange() || q.IsCheckpoint() {
 			t.Errorf("%s is not of the change %s", q, p)
 		}
 	}

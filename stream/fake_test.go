@@ -316,7 +316,7 @@ const undecodable = "(undecodable)"
 
 // fakeRenderer publishes each of its tables as a stream of that name. A table
 // that ends in "?" has the parameter team: rows "team:rest" are for that key. Tables
-// that differ in a 2 at their end are streams of one table.
+// that differ in a ~ at their end are streams of one table.
 // Values that begin with "!" can't be rendered.
 type fakeRenderer struct {
 	tables []string
@@ -342,7 +342,7 @@ func (r fakeRenderer) Streams() (infos []frame.Info) {
 
 // tableOf is what stream i publishes.
 func (r fakeRenderer) tableOf(i int) string {
-	return strings.TrimRight(strings.TrimSuffix(r.tables[i], "?"), "2")
+	return strings.TrimRight(strings.TrimSuffix(r.tables[i], "?"), "~")
 }
 
 func (r fakeRenderer) Wants(_, table []byte) bool { return r.Affected("db", string(table)) != nil }

@@ -20,7 +20,7 @@ import (
 	"rowcast/cdc"
 )
 
-var bothTables = fakeRenderer{tables: []string{"picks", "picks2", "teams", "drafts?"}}
+var bothTables = fakeRenderer{tables: []string{"picks", "teams", "drafts?"}}
 
 func TestRefusals(t *testing.T) {
 	s := serve(t, Config{Listen: "127.0.0.1:8080", Hosts: []string{"rowcast.example"}}, newFake(), bothTables).started(t)

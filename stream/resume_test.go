@@ -104,7 +104,7 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 	t.Logf("seed %d", seed)
 	src := newFake()
 	src.commit(row{"other", "x"})
-	configs := []fakeRenderer{{named: true, tables: []string{"picks", "drafts?", "picks2"}}, {named: true, tables: []string{"drafts?", "new", "picks2", "picks"}}}
+	configs := []fakeRenderer{{named: true, tables: []string{"picks", "drafts?", "picks~"}}, {named: true, tables: []string{"drafts?", "new", "picks~", "picks"}}}
 	s := serveLanes(t, Config{History: minHistory, MaxReplays: 3, Retry: time.Millisecond}, lanes, src, configs[0]).started(t)
 	if reloads {
 		stop := make(chan struct{})
@@ -154,7 +154,7 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 			for j, r := range rows {
 				if r.table == "picks" {
 					picks = append(picks, ids[j]+" picks")
-					both = append(both, ids[j]+" picks2", ids[j]+".1 picks")
+					both = append(both, ids[j]+" picks~", ids[j]+".1 picks")
 				}
 				if strings.HasPrefix(r.value, "a:") {
 					drafts = append(drafts, ids[j]+" drafts")
@@ -171,7 +171,7 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 		want *[]string
 		last string // the stream of its last event
 	}
-	clients := []client{{"/events/picks", &picks, "picks"}, {"/events?table=drafts&team=a", &drafts, "drafts"}, {"/events?table=picks2&table=picks", &both, "picks"}}
+	clients := []client{{"/events/picks", &picks, "picks"}, {"/events?table=drafts&team=a", &drafts, "drafts"}, {"/events?table=picks~&table=picks", &both, "picks"}}
 	for n := range 45 {
 		seed := rand.New(rand.NewPCG(seed, uint64(n)+2))
 		cl := clients[n%3]
@@ -216,6 +216,8 @@ func seamsUnderFire(t *testing.T, lanes history.LaneOptions, reloads bool) {
 		})
 	}
 	wg.Wait()
+	src.mu.Lock() // a lane may be on its way yet
+	defer src.mu.Unlock()
 	if src.maxOpen > 3 {
 		t.Errorf("%d replays at a time, at most 3 are allowed", src.maxOpen)
 	}

@@ -15,7 +15,7 @@ import (
 
 // threeOfOne are three streams of the table picks: all of it, and two that have a
 // parameter.
-var threeOfOne = fakeRenderer{named: true, tables: []string{"picks", "teams", "picks2?", "picks22?"}}
+var threeOfOne = fakeRenderer{named: true, tables: []string{"picks", "teams", "picks~?", "picks~~?"}}
 
 // expected is what the streams make of rows, in the order of the request, for team a:
 // of the n-th event of a change the id ends in n.
@@ -23,14 +23,14 @@ func expected(streams []string, ids []string, rows ...row) (want []block) {
 	for i, r := range rows {
 		n := 0
 		for _, s := range streams {
-			if strings.TrimRight(s, "2") != r.table || strings.HasSuffix(s, "2") && !slices.ContainsFunc(strings.Split(r.value, variant), isForA) {
+			if strings.TrimRight(s, "~") != r.table || strings.HasSuffix(s, "~") && !slices.ContainsFunc(strings.Split(r.value, variant), isForA) {
 				continue
 			}
 			b := block{id: ids[i], event: s, data: strings.Split(r.value, variant)[0]}
 			if n > 0 {
 				b.id = fmt.Sprintf("%s.%d", ids[i], n)
 			}
-			if strings.HasSuffix(s, "2") {
+			if strings.HasSuffix(s, "~") {
 				values := strings.Split(r.value, variant)
 				b.data = values[slices.IndexFunc(values, isForA)]
 			}
@@ -45,7 +45,7 @@ func isForA(value string) bool { return strings.HasPrefix(value, "a:") }
 // pathOf asks for streams, of team a where one has that parameter.
 func pathOf(streams []string) string {
 	query := url.Values{"table": streams}
-	if slices.ContainsFunc(streams, func(s string) bool { return strings.HasSuffix(s, "2") }) {
+	if slices.ContainsFunc(streams, func(s string) bool { return strings.HasSuffix(s, "~") }) {
 		query.Set("team", "a")
 	}
 	return "/events?" + query.Encode()
@@ -88,7 +88,7 @@ func changesOfPicks(n, large int) (rows []row) {
 
 // ordersOfThree are requests for the three streams, with and without another table.
 var ordersOfThree = [][]string{
-	{"picks", "picks2", "picks22"}, {"picks22", "picks2", "picks"}, {"picks2", "teams", "picks"}, {"picks22", "picks", "picks2", "teams"},
+	{"picks", "picks~", "picks~~"}, {"picks~~", "picks~", "picks"}, {"picks~", "teams", "picks"}, {"picks~~", "picks", "picks~", "teams"},
 }
 
 // TestSeveralStreams: of one change the streams of a connection come in the order of the
@@ -155,7 +155,7 @@ func TestSeveralStreamsInPool(t *testing.T) {
 		streams []string
 	}
 	var members []member
-	orders := append([][]string{{"picks"}, {"teams", "picks2"}}, ordersOfThree...)
+	orders := append([][]string{{"picks"}, {"teams", "picks~"}}, ordersOfThree...)
 	for i := range 5 * len(orders) {
 		streams := orders[i%len(orders)]
 		c := s.open(t, h1(), pathOf(streams), "")
@@ -185,7 +185,7 @@ func TestSeveralStreamsUnjudged(t *testing.T) {
 		src.commit(row{"other", "x"})
 		s := serve(t, Config{}, src, threeOfOne).started(t)
 		start := src.end().String()
-		paramFirst, paramLast := pathOf([]string{"picks2", "picks"}), pathOf([]string{"picks", "picks2"})
+		paramFirst, paramLast := pathOf([]string{"picks~", "picks"}), pathOf([]string{"picks", "picks~"})
 		live := []*sse{s.open(t, client(), paramFirst, start), s.open(t, client(), paramLast, start)}
 		for _, c := range live {
 			c.must()
@@ -196,9 +196,9 @@ func TestSeveralStreamsUnjudged(t *testing.T) {
 		}
 		of := func(stream, id, data string) block { return block{id: id, event: stream, data: data} }
 		first := []block{reset(ids[0]), of("picks", ids[0]+".1", "a:0?"), of("picks", ids[1]+".1", "a:1?"),
-			of("picks2", ids[2], "a:2"), of("picks", ids[2]+".1", "a:2"), of("picks", ids[4]+".1", "a:3?")}
+			of("picks~", ids[2], "a:2"), of("picks", ids[2]+".1", "a:2"), of("picks", ids[4]+".1", "a:3?")}
 		last := []block{of("picks", ids[0], "a:0?"), reset(ids[0] + ".1"), of("picks", ids[1], "a:1?"),
-			of("picks", ids[2], "a:2"), of("picks2", ids[2]+".1", "a:2"), of("picks", ids[4], "a:3?")}
+			of("picks", ids[2], "a:2"), of("picks~", ids[2]+".1", "a:2"), of("picks", ids[4], "a:3?")}
 		live[0].expect("parameter first, live", first)
 		live[1].expect("parameter last, live", last)
 		s.open(t, client(), paramFirst, start).expect("parameter first, from the log", first)
@@ -216,7 +216,7 @@ func TestSeveralStreamsPolled(t *testing.T) {
 	src.commit(row{"other", "x"})
 	s := serve(t, Config{}, src, threeOfOne).started(t)
 	id := src.end().String()
-	streams := []string{"picks22", "picks", "picks2"}
+	streams := []string{"picks~~", "picks", "picks~"}
 	var rows []row
 	for i := range 25 {
 		rows = append(rows, row{"picks", fmt.Sprintf("a:%d%s", i, strings.Repeat("x", 100<<10))})
@@ -256,7 +256,7 @@ func TestSeveralStreamsGone(t *testing.T) {
 		src := newFake()
 		src.commit(row{"other", "x"})
 		s := serve(t, Config{}, src, threeOfOne).started(t)
-		streams := []string{"picks2", "picks"}
+		streams := []string{"picks~", "picks"}
 		c := s.open(t, client(), pathOf(streams), "")
 		c.must()
 		rows := []row{{"picks", "a:1"}, {"picks", "b:2"}}
@@ -266,7 +266,7 @@ func TestSeveralStreamsGone(t *testing.T) {
 		if len(gone) != 1 || gone[0].event != "reset" {
 			t.Fatalf("got %+v", gone)
 		}
-		s.Swap(fakeRenderer{named: true, tables: []string{"picks2?", "picks"}})
+		s.Swap(fakeRenderer{named: true, tables: []string{"picks~?", "picks"}})
 		c = s.open(t, client(), pathOf(streams), gone[0].id)
 		c.must()
 		rows = []row{{"picks", "a:3"}, {"picks", "a:4"}}

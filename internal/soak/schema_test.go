@@ -269,6 +269,11 @@ func (s *schema) config(extra bool) string {
 		if t.name != "" {
 			entries = append(entries, t.config())
 		}
+		if t.twin() {
+			again := *t
+			again.name += twinSuffix
+			entries = append(entries, again.config()+"event = \"twin\"\n")
+		}
 	}
 	if extra {
 		unread := s.tables[slices.IndexFunc(s.tables, func(t *table) bool { return t.name == "" })]
@@ -277,6 +282,14 @@ func (s *schema) config(extra bool) string {
 	}
 	return strings.Join(entries, "")
 }
+
+// twinSuffix is what a stream's twin has after its name: it publishes the same, with an
+// event name of its own.
+const twinSuffix = "-twin"
+
+// twin: the stream has one. What a where can't judge is a reset for both, of which a
+// client gets one.
+func (t *table) twin() bool { return t.name != "" && t.where == nil }
 
 func (t *table) config() string {
 	var on []string

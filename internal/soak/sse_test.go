@@ -2,6 +2,7 @@ package soak
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -104,11 +105,12 @@ func (s *sseReader) field(b *block, line []byte) error {
 // id is an event id in numbers.
 type id struct {
 	at
-	change  bool // else a checkpoint
+	change  bool   // else a checkpoint
+	nth     uint32 // event of the change
 	lineage uint32
 }
 
-// readID takes ids of these servers: binlog.000042/15873/0.0~67a1f3b2
+// readID takes ids of these servers: binlog.000042/15873/0.0~67a1f3b2, or with .1
 func readID(s string) (i id, err error) {
 	rest, lineage, ok := strings.Cut(s, "~")
 	number := func(text string, base, bits int) uint32 {
@@ -118,9 +120,13 @@ func readID(s string) (i id, err error) {
 		}
 		return uint32(n)
 	}
+	lineage, nth, several := strings.Cut(lineage, ".")
+	if several {
+		i.nth = number(nth, 10, 6)
+	}
 	i.lineage = number(lineage, 16, 32)
 	parts := strings.Split(rest, "/")
-	if !ok || len(lineage) != 8 || len(parts) < 2 || len(parts) > 3 || !strings.HasPrefix(parts[0], "binlog.") {
+	if !ok || len(lineage) != 8 || several && (i.nth == 0 || len(parts) != 3) || len(parts) < 2 || len(parts) > 3 || !strings.HasPrefix(parts[0], "binlog.") {
 		return i, fmt.Errorf("%w: id %q", errForm, s)
 	}
 	i.file, i.pos = number(parts[0][len("binlog."):], 10, 32), number(parts[1], 10, 32)
@@ -137,7 +143,7 @@ func readID(s string) (i id, err error) {
 // compare orders ids; a checkpoint stands before the changes of its group.
 func (i id) compare(j id) int {
 	if i.file != j.file || i.pos != j.pos || i.change && j.change {
-		return i.at.compare(j.at)
+		return cmp.Or(i.at.compare(j.at), cmp.Compare(i.nth, j.nth))
 	}
 	switch {
 	case i.change == j.change:

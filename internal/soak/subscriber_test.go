@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,11 +40,13 @@ type subscriber struct {
 	rng     *rand.Rand
 	streams []int          // of tables
 	binds   map[int]string // the values of their parameters
+	twins   map[int]bool   // of these streams it asks for the twin as well; true: before the stream
 	mirror  *mirror
 	fail    func(format string, args ...any)
 
 	lastID  string
 	last    id
+	half    *block // the first of two events of one change, of which the second is to come
 	turns   []turn
 	records []record
 	lineage map[uint32]uint32
@@ -62,11 +65,14 @@ type subscriber struct {
 
 // newSubscriber of streams, with the first of the values that their parameters may have.
 func newSubscriber(tables *schema, name string, rng *rand.Rand, fail func(format string, args ...any), streams ...int) *subscriber {
-	s := &subscriber{schema: tables, name: name, rng: rng, fail: fail, streams: streams, binds: map[int]string{},
+	s := &subscriber{schema: tables, name: name, rng: rng, fail: fail, streams: streams, binds: map[int]string{}, twins: map[int]bool{},
 		lineage: map[uint32]uint32{}, points: map[group]bool{}, kinds: map[string]int{}, retry: 20 * time.Millisecond}
 	for _, i := range streams {
 		if where := tables.tables[i].where; where != nil {
 			s.binds[i] = where.binds[0]
+		}
+		if tables.tables[i].twin() && rng.IntN(3) > 0 {
+			s.twins[i] = rng.IntN(2) == 0
 		}
 	}
 	return s
@@ -112,12 +118,19 @@ func (s *subscriber) path() string {
 	q := url.Values{}
 	for _, i := range s.streams {
 		t := s.tables[i]
+		first, twins := s.twins[i]
+		if twins && first {
+			q.Add("table", t.name+twinSuffix)
+		}
 		q.Add("table", t.name)
+		if twins && !first {
+			q.Add("table", t.name+twinSuffix)
+		}
 		if p := t.where; p != nil && (p.required || s.binds[i] != p.binds[0] || s.rng.IntN(2) == 0) {
 			q.Set(p.param, s.binds[i])
 		}
 	}
-	if len(s.streams) == 1 && s.rng.IntN(2) == 0 {
+	if len(q["table"]) == 1 && s.rng.IntN(2) == 0 {
 		name := q.Get("table")
 		q.Del("table")
 		return "/events/" + url.PathEscape(name) + "?" + q.Encode()
@@ -153,7 +166,7 @@ func (s *subscriber) take(b *block) error {
 			return fmt.Errorf("reset with id %s after %s", b.id, s.lastID)
 		}
 		s.turns = append(s.turns, turn{len(s.records), now, why.Reason, string(b.data), time.Now()})
-	case b.event != "":
+	case b.event != "" && b.event != "twin":
 		return fmt.Errorf("id %s: event %q", b.id, b.event)
 	case len(s.turns) == 0:
 		if now.change || b.hasData {
@@ -165,6 +178,12 @@ func (s *subscriber) take(b *block) error {
 	}
 	if s.mirror != nil { // what came before is all that there was
 		s.mirror.look(now, len(s.turns), b.event == "reset")
+	}
+	switch {
+	case b.event == "reset":
+		s.half = nil // it speaks of all of the group
+	case s.half != nil && !b.hasData && b.id != s.lastID:
+		return fmt.Errorf("id %s came after one of two events of a change, %s", b.id, s.lastID)
 	}
 	s.lastID, s.last = b.id, now
 	s.reached.Store(uint64(now.file)<<32 | uint64(now.pos))
@@ -189,6 +208,9 @@ func (s *subscriber) note(b *block, now id) error {
 	if i < 0 || !s.wants(i) {
 		return fmt.Errorf("id %s: a table that was not asked for: %s", b.id, b.data)
 	}
+	if second, err := s.pair(b, now, i); second || err != nil {
+		return err
+	}
 	if !s.tables[i].copyOnly {
 		s.records = append(s.records, record{now.at, i, e.hash})
 	}
@@ -200,6 +222,25 @@ func (s *subscriber) note(b *block, now id) error {
 		return s.mirror.apply(i, b.data)
 	}
 	return nil
+}
+
+// pair checks the events of changes that are two: they come one after the other, in the
+// order of the request, and say the same.
+func (s *subscriber) pair(b *block, now id, table int) (second bool, err error) {
+	twinFirst, twins := s.twins[table]
+	first := s.half
+	s.half = nil
+	switch twin := b.event == "twin"; {
+	case first != nil && (b.id != first.id+".1" || twin == (first.event == "twin") || !bytes.Equal(b.data, first.data)):
+		return false, fmt.Errorf("after %s %q %s came %s %q %s, which is not the other event of the change", first.id, first.event, first.data, b.id, b.event, b.data)
+	case first != nil:
+		return true, nil
+	case now.nth != 0 || twin != (twins && twinFirst):
+		return false, fmt.Errorf("id %s, event %q: not the first event of a change", b.id, b.event)
+	case twins:
+		s.half = &block{id: b.id, event: b.event, data: bytes.Clone(b.data)}
+	}
+	return false, nil
 }
 
 // run connects again and again until calm ends in quiet: then it stays until ctx ends.

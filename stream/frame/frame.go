@@ -69,7 +69,7 @@ func (f *Frame) Nth(n int) *Frame {
 // place: what one change is to everybody, or one notice.
 func Run(frames []*Frame) []*Frame {
 	first, n := frames[0], 1
-	for n < len(frames) && !first.Notice() && !frames[n].Notice() && frames[n].Pos.Compare(first.Pos) == 0 {
+	for n < len(frames) && !first.Notice() && !frames[n].Notice() && frames[n].Pos.Same(&first.Pos) {
 		n++
 	}
 	return frames[:n]

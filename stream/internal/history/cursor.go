@@ -141,34 +141,50 @@ func (c *Cursor) take(buf []byte, run []*frame.Frame, limit int) ([]byte, error)
 		c.Seq++
 		return c.notice(buf, first)
 	}
-	if first.Pos.Compare(c.Pos) > 0 {
-		c.active = true
-		var room [4]frame.Choice
-		begun := c.Begun
-		for n, choice := range c.choose(room[:0], run) {
-			at := first.Pos.Nth(n)
-			if choice.Skip || c.Sent.Compare(at) >= 0 {
-				continue
-			}
-			if len(buf) >= limit || c.Big != nil {
-				c.Pos = first.Pos.BeforeChange()
-				return buf, nil
-			}
-			if buf = c.event(buf, choice, n); c.Begun != begun {
-				break // a reset: the rows that follow have the rest
-			}
+	switch {
+	case first.Pos.Compare(c.Pos) <= 0:
+	case len(run) == 1 && c.Rows.Pending == 0 && !c.Pos.IsBeforeChange(): // as a rule
+		if wanted, err := c.Sub.Wants(first); wanted || err != nil {
+			buf = c.event(buf, frame.Choice{Frame: first, Err: err}, 0)
 		}
-		if c.Begun != begun {
-			for _, f := range run { // of several streams one is sent
-				if f.Kind == frame.Reset {
-					c.again(f.Stream)
-				}
-			}
+		c.Pos, c.active = first.Pos, true
+	default:
+		var all bool
+		if buf, all = c.events(buf, run, limit); !all {
+			return buf, nil
 		}
 		c.Pos = first.Pos
 	}
 	c.Seq += uint64(len(run))
 	return buf, nil
+}
+
+// events appends what the client has still to get of a change; all: that fits into buf.
+func (c *Cursor) events(buf []byte, run []*frame.Frame, limit int) (_ []byte, all bool) {
+	c.active = true
+	var room [4]frame.Choice
+	begun := c.Begun
+	for n, choice := range c.choose(room[:0], run) {
+		at := run[0].Pos.Nth(n)
+		if choice.Skip || c.Sent.Compare(at) >= 0 {
+			continue
+		}
+		if len(buf) >= limit || c.Big != nil {
+			c.Pos = run[0].Pos.BeforeChange()
+			return buf, false
+		}
+		if buf = c.event(buf, choice, n); c.Begun != begun {
+			break // a reset: the rows that follow have the rest
+		}
+	}
+	if c.Begun != begun {
+		for _, f := range run { // of several streams one is sent
+			if f.Kind == frame.Reset {
+				c.again(f.Stream)
+			}
+		}
+	}
+	return buf, true
 }
 
 // event appends the n-th event that the client gets of a change.
