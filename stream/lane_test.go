@@ -164,10 +164,10 @@ func (r *running) lose(t *testing.T, n int, value string) (ids []string) {
 }
 
 // alone is a cursor at the end of the live log.
-func (r *running) alone(t *testing.T, stream string) history.Cursor {
+func (r *running) alone(t *testing.T, streams ...string) history.Cursor {
 	t.Helper()
 	catalog, head := r.history.Live().Current()
-	sub, err := catalog.Subscribe([]string{stream}, nil)
+	sub, err := catalog.Subscribe(streams, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
