@@ -188,8 +188,6 @@ func (x *index) note(t seat, f *frame.Frame, dirty []*group) []*group {
 		case g.sub.HasRows(f.Stream):
 			x.again(g)
 			return dirty
-		case g.sub.Overlaps() && g.noted(f):
-			return dirty
 		default:
 			f = x.failures.take(g, f, err)
 		}
