@@ -159,12 +159,34 @@ func (s *Store) fill(ctx context.Context, w *window) error {
 	switch {
 	case err == nil || ctx.Err() != nil || errors.Is(err, ErrKey) || errors.As(err, new(Later)):
 		return err
+	}
+	s.mu.Lock()
+	says := s.says(stream)
+	s.mu.Unlock()
+	switch {
+	case !says:
 	case errors.Is(err, errAgain):
 		s.Logger.Warn("the rows of a stream can't be had, since its table changes all the time", "stream", stream, "cause", err)
 	default:
 		s.Logger.Error("the rows of a stream can't be had", "stream", stream, "cause", err)
 	}
 	return Later("the rows can't be had at the moment")
+}
+
+// saysEvery is how often the log says of a stream that its rows can't be had.
+const saysEvery = 10 * time.Second
+
+// says tells whether the log is to say something of a stream: clients come back all the
+// time. Under mu.
+func (s *Store) says(stream string) bool {
+	if time.Since(s.said[stream]) < saysEvery {
+		return false
+	}
+	if s.said == nil || len(s.said) > 1000 {
+		s.said = map[string]time.Time{}
+	}
+	s.said[stream] = time.Now()
+	return true
 }
 
 // errAgain: the table was altered, or changed where it may not.
@@ -175,29 +197,31 @@ func (s *Store) fillOnce(ctx context.Context, w *window) error {
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
+	begun, version := time.Now(), s.source.Version(w.name.schema, w.name.name)
 	got, err := s.source.Select(ctx, cdc.Selection{
 		Schema: w.name.schema, Table: w.name.name, Low: low,
 		Newest: func() *cdc.Image { return s.newest(w.name) },
 		Plan:   func(t *cdc.Table) (cdc.SelectPlan, error) { return s.plan(w, t) },
 		Row:    func(rec []byte) error { return s.take(w, rec) },
 	})
+	enough := errors.Is(err, errEnough) // what was read is as good as all, but for where the binlog ended after the view
+	if enough {
+		got.At, err = s.source.Now(ctx)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Queries++
 	s.stats.Time += time.Since(begun)
-	if err != nil && !errors.Is(err, errEnough) {
+	if err != nil {
 		s.unjoin(w)
 		return err
 	}
-	if err != nil { // what was read of it is as good as all
-		w.cut = true
-	}
+	w.cut = w.cut || enough
 	if err := s.reach(ctx, got.At); err != nil {
 		s.unjoin(w)
 		return err
 	}
-	if w.stale || s.catalog != w.want.Catalog || s.source.Version(w.name.schema, w.name.name) != got.Version {
+	if w.stale || s.catalog != w.want.Catalog || s.source.Version(w.name.schema, w.name.name) != version {
 		s.unjoin(w)
 		if s.catalog != w.want.Catalog {
 			return nil // whoever waits sees to it
@@ -325,8 +349,8 @@ func (s *Store) plan(w *window, t *cdc.Table) (q cdc.SelectPlan, err error) {
 // errEnough ends a SELECT whose rows are many bytes.
 var errEnough = errors.New("as many bytes as a client is to be sent at a time")
 
-// chunkBytes is about how much one chunk of all rows may have.
-const chunkBytes = 2 << 20
+// defaultChunk is about how many bytes one chunk of all rows may have.
+const defaultChunk = 2 << 20
 
 // take takes a row that was selected.
 func (s *Store) take(w *window, rec []byte) error {
@@ -348,7 +372,9 @@ func (s *Store) take(w *window, rec []byte) error {
 	w.end, w.last = r.place, []byte(r.key)
 	ok, err := w.bound.plan.Match(&w.bound.im)
 	if err != nil || !ok {
-		s.Logger.Error("the database and rowcast judge a row differently by where; it is not sent", "stream", w.want.Catalog.Name(w.want.Stream), "key", r.key, "cause", err)
+		if stream := w.want.Catalog.Name(w.want.Stream); s.says(stream) {
+			s.Logger.Error("the database and rowcast judge a row differently by where; it is not sent", "stream", stream, "cause", err)
+		}
 		return nil
 	}
 	w.selected = append(w.selected, r)
@@ -357,7 +383,7 @@ func (s *Store) take(w *window, rec []byte) error {
 	if !s.room() {
 		return Later("[stream] rows_memory is used up")
 	}
-	if w.want.byKey() && w.bound.key != nil && w.bytes > chunkBytes {
+	if w.want.byKey() && w.bound.key != nil && w.bytes > s.Chunk {
 		return errEnough
 	}
 	return nil

@@ -17,6 +17,8 @@ import (
 // Source is where rows come from; *cdc.Source is one.
 type Source interface {
 	Select(ctx context.Context, s cdc.Selection) (cdc.Selected, error)
+	// Now is where the binlog ends.
+	Now(ctx context.Context) (cdc.Position, error)
 	// Version moves when the live reading passes a statement that touches a table.
 	Version(schema, table string) uint64
 }
@@ -28,6 +30,8 @@ type Options struct {
 	Logger  *slog.Logger
 	// Idle is how long rows are kept that nobody asks for; 0: a minute.
 	Idle time.Duration
+	// Chunk is about how many bytes of all rows a client gets at a time; 0: 2 MiB.
+	Chunk int64
 }
 
 // Stats are a Store's counters.
@@ -58,7 +62,7 @@ type Store struct {
 	touched []*window            // have changes of the group under way
 	moved   chan struct{}
 	stats   Stats
-	swept   time.Time
+	said    map[string]time.Time // when the log last said something of a stream
 
 	last *cdc.Table // of the newest change
 	of   *tableRows
@@ -75,6 +79,9 @@ type tableRows struct {
 func New(source Source, c *frame.Catalog, o Options) *Store {
 	if o.Idle == 0 {
 		o.Idle = time.Minute
+	}
+	if o.Chunk == 0 {
+		o.Chunk = defaultChunk
 	}
 	s := &Store{Options: o, source: source, queries: make(chan struct{}, o.Queries), windows: map[Want]*window{}}
 	s.Swap(c)
@@ -219,7 +226,7 @@ func (s *Store) Checkpoint(at cdc.Position) {
 		before := w.bytes
 		w.apply(w.settled)
 		s.stats.Held += w.bytes - before
-		if w.stale {
+		if w.stale || w.cut && w.want.Limit == 0 && w.bytes > 2*s.Chunk { // it was one chunk of many
 			s.drop(w)
 		}
 	}

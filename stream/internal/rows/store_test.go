@@ -112,6 +112,12 @@ func (d *database) group(s *Store) {
 	s.Checkpoint(at(n))
 }
 
+func (d *database) Now(context.Context) (cdc.Position, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.pos[len(d.pos)-1], nil
+}
+
 func (d *database) Version(string, string) uint64 { return 0 }
 
 // Select has a view of some place past Low.
@@ -157,7 +163,7 @@ func (d *database) Select(_ context.Context, sel cdc.Selection) (cdc.Selected, e
 			d.t.Errorf("record: %v, %v", ok, err)
 		}
 		if err := sel.Row(rec); err != nil {
-			return cdc.Selected{Table: d.table, At: end}, err
+			return cdc.Selected{}, err
 		}
 	}
 	return cdc.Selected{Table: d.table, At: end}, nil
@@ -284,6 +290,9 @@ func TestChunksAreExact(t *testing.T) {
 	for seed := range uint64(20) {
 		d := newDatabase(t, seed)
 		s, c, sub := d.store(1 << 20)
+		if seed%2 == 1 { // bytes end a chunk before its rows do
+			s.Chunk = 300
+		}
 		run(t, s)
 		part := sub.Rows()[0].Part
 		for range 60 {
