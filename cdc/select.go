@@ -100,7 +100,7 @@ type selecting struct {
 	plan   SelectPlan
 	record []byte
 
-	gtids, inOrder bool // MySQL: gtid_mode is ON, binlog_order_commits is ON
+	asked, gtids, inOrder bool // MySQL: it was asked a moment ago; gtid_mode is ON; binlog_order_commits is ON
 }
 
 func (r *selecting) run(ctx context.Context) (got Selected, err error) {

@@ -84,22 +84,26 @@ func (r *selecting) look(ctx context.Context) (seen bool, err error) {
 	if r.flavor == MariaDB && !r.ordered {
 		return r.probe(ctx)
 	}
-	ask := snapshot
-	if r.flavor == MySQL {
-		ask = r.gtidsDone()
+	if r.flavor == MariaDB || !r.asked {
+		ask := snapshot
+		if r.flavor == MySQL {
+			ask = r.gtidsDone()
+		}
+		if err := r.send(ask); err != nil {
+			return false, err
+		}
+		if seen, err = r.seen(); seen || err != nil || r.flavor == MariaDB {
+			return seen, err
+		}
 	}
-	if err := r.send(ask); err != nil {
-		return false, err
-	}
-	if seen, err = r.seen(); seen || err != nil || r.flavor == MariaDB {
-		return seen, err
-	}
+	r.asked = false
 	switch {
-	case r.inOrder:
-		// With GTIDs: what is owned for longer may be not in the binlog yet.
-		return r.probe(ctx)
-	case r.gtids:
+	case r.gtids && (!r.inOrder || len(r.table.table.Key) == 0):
 		return false, nil
+	case r.inOrder:
+		// With GTIDs too: those of a session that names them itself, as one that applies
+		// another server's transactions does, are owned from the beginning.
+		return r.probe(ctx)
 	}
 	return false, fmt.Errorf("%w: with binlog_order_commits = OFF the server does not tell what is committed, unless gtid_mode is ON", ErrNoView)
 }
@@ -113,7 +117,7 @@ func (r *selecting) seen() (seen bool, err error) {
 		if len(v) < 3 {
 			return errNoStatus
 		}
-		r.gtids, r.inOrder, seen = string(v[0]) == "ON", string(v[1]) == "1", string(v[2]) == "0"
+		r.asked, r.gtids, r.inOrder, seen = true, string(v[0]) == "ON", string(v[1]) == "1", string(v[2]) == "0"
 		return nil
 	})
 	rs := &r.reads
