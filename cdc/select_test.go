@@ -125,7 +125,7 @@ func TestSelectErrors(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			sel, rows := picked("draft", "picks", "nonsense ORDER", "", 0, "id")
-			if _, err := src.Select(t.Context(), sel); err == nil || !strings.Contains(err.Error(), "read the rows of draft.picks: ") {
+			if _, err := src.Select(t.Context(), sel); err == nil || !strings.Contains(err.Error(), "read the rows of draft.picks: ERROR 1064 (42000): You have an error in your SQL syntax") {
 				t.Errorf("%v, %v", *rows, err)
 			}
 			sel, rows = picked("draft", "picks", "", "id", 0, "player")

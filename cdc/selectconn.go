@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,11 @@ type selectConn struct {
 // settings is what Shape.Pack and Image.AppendLiteral need, and what makes a SELECT exact
 // whatever the server's own defaults are.
 var settings = []string{
+	"SET NAMES utf8mb4",
 	"SET SESSION sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00', character_set_results = NULL, autocommit = 1, sql_select_limit = 18446744073709551615",
+	// What WHERE makes of dates and divisions, and after how many bytes ORDER BY takes texts
+	// for equal: MySQL sorts by more only with a buffer for several such texts.
+	"SET SESSION default_week_format = 0, lc_time_names = 'en_US', div_precision_increment = 4, sql_auto_is_null = 0, max_sort_length = 65536, sort_buffer_size = 2097152",
 	"SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 5", // in seconds
 	"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 }
@@ -171,7 +176,7 @@ func (ss *selectConn) answer() (p []byte, said bool, err error) {
 	case len(p) == 0:
 		return nil, false, fmt.Errorf("%w: an empty packet", ErrCorrupt)
 	case p[0] == mysql.ERR_HEADER:
-		return nil, true, plainError(ss.conn.HandleErrorPacket(p))
+		return nil, true, plainError(ss.conn.HandleErrorPacket(bytes.Clone(p))) // the error's text is a view of it
 	}
 	return p, false, nil
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"vitess.io/vitess/go/mysql/collations"
@@ -153,6 +154,8 @@ func (c *column) read(buf []byte, im *row.Image) (_, value []byte, err error) {
 		return buf, nil, err
 	}
 	switch {
+	case len(buf) == start: // buf may be nil, which would mean NULL
+		return buf, empty, nil
 	case c.single:
 		// 0.1 in a FLOAT is not 0.1: it is compared as what it is.
 		f, err := strconv.ParseFloat(string(buf[start:]), 32)
@@ -166,8 +169,6 @@ func (c *column) read(buf []byte, im *row.Image) (_, value []byte, err error) {
 			return buf, nil, fmt.Errorf("column %s: a label is not in its character set", c.name)
 		}
 		buf = append(buf[:start], label...)
-	case len(buf) == start:
-		return buf, empty, nil
 	}
 	return buf, buf[start:len(buf):len(buf)], nil
 }
@@ -244,7 +245,7 @@ func (c *column) literal(s string) (*sqlparser.Literal, error) {
 		if form, ok := wholeForm(trimmed); ok {
 			return sqlparser.NewIntLiteral(string(appendDigits(nil, form))), nil
 		}
-		if f, err := strconv.ParseFloat(trimmed, 64); err != nil || math.Abs(f) > exactWhole || beyondDouble(trimmed) {
+		if f, err := strconv.ParseFloat(trimmed, 64); err != nil || math.Abs(f) >= exactWhole || beyondDouble(trimmed) {
 			return nil, c.refuse(s, "can't be compared exactly; write a whole number, without an exponent")
 		}
 	case date, datetime:
@@ -275,7 +276,7 @@ func (c *column) hex(lit *sqlparser.Literal) (*sqlparser.Literal, error) {
 	}
 	raw := n.FillBytes(make([]byte, (len(digits)+perByte-1)/perByte))
 	text, err := charset.Convert(nil, charset.Charset_utf8mb4{}, raw, c.coll.Charset())
-	if err != nil {
+	if err != nil || !utf8.Valid(text) {
 		return nil, c.refuse(lit.Val, "is not a text in its character set")
 	}
 	return sqlparser.NewStrLiteral(string(text)), nil

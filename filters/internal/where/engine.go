@@ -124,6 +124,8 @@ type translator struct {
 	pads  bool               // in it trailing spaces do not count
 	dates []int              // columns that are computed with as dates
 	err   error
+
+	quotients map[*sqlparser.BinaryExpr]bool // see divide
 }
 
 func (l *translator) fail(format string, args ...any) {
@@ -193,6 +195,7 @@ func (l *translator) down(c *sqlparser.Cursor) bool {
 	case *sqlparser.ComparisonExpr:
 		l.compared(n)
 	case *sqlparser.BetweenExpr:
+		l.noQuotient("in BETWEEN", n.Left, n.From, n.To)
 		l.alike("BETWEEN", n.Left, n.From, n.To)
 		n.From, n.To = l.beside(n.Left, n.From), l.beside(n.Left, n.To)
 		if l.isJSON(n.Left) {
@@ -238,6 +241,7 @@ func (l *translator) compared(n *sqlparser.ComparisonExpr) {
 		if l.isJSON(n.Left) {
 			l.fail("IN on JSON is not supported; write = and OR")
 		}
+		l.noQuotient("in IN", n.Left, n.Right)
 		if list, ok := n.Right.(sqlparser.ValTuple); ok {
 			if _, row := n.Left.(sqlparser.ValTuple); !row && l.kind(n.Left) != numberKind {
 				l.alike("IN", append([]sqlparser.Expr{n.Left}, list...)...)
@@ -404,6 +408,16 @@ func (l *translator) rewrite(c *sqlparser.Cursor) bool {
 			// evalengine folds the case of utf8mb4 in the newest collation only.
 			n.Exprs[0] = &sqlparser.CollateExpr{Expr: n.Exprs[0], Collation: "utf8mb4_0900_ai_ci"}
 			c.Replace(&sqlparser.CollateExpr{Expr: n, Collation: l.coll.Name()})
+		}
+	case *sqlparser.BinaryExpr:
+		switch n.Operator {
+		case sqlparser.MultOp:
+			l.noQuotient("where it is multiplied", n.Left, n.Right)
+		case sqlparser.DivOp:
+			if !l.quotients[n] {
+				l.noQuotient("where it is divided", n.Left, n.Right)
+			}
+			l.divide(c, n)
 		}
 	case *sqlparser.JSONAttributesExpr:
 		// Under these names evalengine knows them.

@@ -121,7 +121,7 @@ func (o integers) literal(lit *sqlparser.Literal) (form []byte, ok bool, err err
 
 func (integers) format() string { return "integer" }
 
-// exactWhole is up to where every whole number is a floating-point number.
+// exactWhole is below where every whole number is a floating-point number, and no other is near.
 const exactWhole = 1 << 53
 
 // wholeForm is the form of a number that may be written as 7.0 or 7e0; ok is false
@@ -130,7 +130,7 @@ func wholeForm(s string) (form []byte, ok bool) {
 	s = strings.TrimPrefix(strings.TrimSpace(s), "+")
 	if strings.ContainsAny(s, "eE") {
 		f, err := strconv.ParseFloat(s, 64)
-		if err != nil || f != float64(int64(f)) || math.Abs(f) > exactWhole {
+		if err != nil || f != float64(int64(f)) || math.Abs(f) >= exactWhole {
 			return nil, false
 		}
 		return integerForm(strconv.FormatInt(int64(f), 10)), true

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"rowcast/cdc/row"
 )
 
 func TestMain(m *testing.M) {
@@ -69,5 +71,30 @@ func TestHugeEvaluatorsGo(t *testing.T) {
 				t.Fatal("it is kept")
 			}
 		}
+	}
+}
+
+// TestErrorLabel: the error value of an ENUM is ” and not NULL, in a new evaluator too.
+func TestErrorLabel(t *testing.T) {
+	table := row.New(&row.Table{Columns: []row.Column{{Name: "e", Type: 247, Meta: 1, Collation: 8, Labels: []string{"a"}}}})
+	w, err := Parse("e = ''")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := w.Compile(table, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := row.ParseImage(table, []byte{0, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e Evaluator
+	values, err := e.Load(0, p, im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := e.Eval(p.static, values); v != True || err != nil {
+		t.Errorf("%v, %v", v, err)
 	}
 }
