@@ -379,8 +379,9 @@ func TestSelectUnderLoad(t *testing.T) {
 			src, w := watching(t, s)
 			stop := writers(t, s, 8, c.xa)
 			defer stop()
-			after, nowhere, missed, unseen := 0, 0, 0, 0
-			for range 150 {
+			const enough, noticed = 150, 10
+			n, after, nowhere, missed, unseen := 0, 0, 0, 0, 0
+			for ; !t.Failed() && (n < enough || missed < noticed && n < 10*enough); n++ {
 				l := w.register()
 				err := w.take(src, l, l.low)
 				if errors.Is(err, ErrUnseen) {
@@ -401,19 +402,16 @@ func TestSelectUnderLoad(t *testing.T) {
 				if l.missed {
 					missed++
 				}
-				if t.Failed() {
-					break
-				}
 			}
-			t.Logf("of 150, %d stood after Low, %d nowhere, %d would have gone wrong without the group after their view; %d came back", after, nowhere, missed, unseen)
+			t.Logf("of %d, %d stood after Low, %d nowhere, %d would have gone wrong without the group after their view; %d came back", n, after, nowhere, missed, unseen)
 			if nowhere > 0 && c.ordered {
-				t.Errorf("%d of 150 were no state of the table at or after Low", nowhere)
+				t.Errorf("%d of %d were no state of the table at or after Low", nowhere, n)
 			}
-			if missed < 10 {
-				t.Errorf("without the group after their view only %d of 150 would have gone wrong: the test would not notice", missed)
+			if missed < noticed {
+				t.Errorf("without the group after their view only %d of %d would have gone wrong: the test would not notice", missed, n)
 			}
-			if unseen > 15 {
-				t.Errorf("%d of 150 came back", unseen)
+			if unseen > n/10 {
+				t.Errorf("%d of %d came back", unseen, n)
 			}
 			if len(w.notes) > 0 {
 				t.Error(w.notes)
