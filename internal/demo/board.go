@@ -14,8 +14,8 @@ import (
 	"rowcast/stream"
 )
 
-// The demo's draft board. Its rows come from the two endpoints below, as they
-// would from an application; what changes comes from rowcast.
+// The demo's draft board. Its rows and what changes of them come from rowcast; only a
+// pick goes to the database by the endpoint below, as it would by an application's.
 //
 //go:embed board
 var boardFiles embed.FS
@@ -28,7 +28,6 @@ func (d *Draft) Board(next http.Handler) http.Handler {
 	mux.Handle("/", next)
 	mux.HandleFunc("GET /board/{file}", boardFile)
 	mux.HandleFunc("GET /board/{$}", boardFile)
-	mux.HandleFunc("GET /board/rows/{table}", d.rows)
 	mux.HandleFunc("POST /board/picks", d.pick)
 	// Other sites can neither pick nor, with a name of their own for 127.0.0.1, look.
 	guarded := http.NewCrossOriginProtection().Handler(mux)
@@ -65,33 +64,6 @@ func boardFile(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", stream.Policy(b))
 	_, _ = w.Write(b) // a browser that has left needs no answer
-}
-
-// boardTables holds what a row of each table looks like as JSON, which both
-// servers can make.
-var boardTables = map[string]string{
-	"teams":   "JSON_OBJECT('id', id, 'name', name, 'seat', seat)",
-	"players": "JSON_OBJECT('id', id, 'name', name, 'position', position)",
-	"picks":   "JSON_OBJECT('id', id, 'round', round, 'team', team, 'player', player)",
-}
-
-// rows answers with all rows of a table, as they are now.
-func (d *Draft) rows(w http.ResponseWriter, r *http.Request) {
-	columns, ok := boardTables[r.PathValue("table")]
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	found, err := d.Query(fmt.Sprintf("SELECT %s FROM draft.%s ORDER BY id", columns, r.PathValue("table")))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	list := make([]json.RawMessage, 0, len(found))
-	for _, row := range found {
-		list = append(list, json.RawMessage(row[0]))
-	}
-	answer(w, list)
 }
 
 // pick inserts a pick by SQL, and answers with the statement.

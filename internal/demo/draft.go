@@ -51,14 +51,17 @@ ping = "ping"
 name = "draft.picks"
 as = "picks"
 on = ["insert", "update", "delete"]
+rows = "all"
 [[table]]
 name = "draft.teams"
 as = "teams"
 on = ["insert", "update", "delete"]
+rows = "all"
 [[table]]
 name = "draft.players"
 as = "players"
 on = ["insert", "update", "delete"]
+rows = "all"
 `
 
 // The sample database: teams, the players that can be picked, and the picks.

@@ -148,8 +148,9 @@ export interface CollectionOptions<R extends Row = Row> extends Common<Change<R>
    */
   key?: string | string[] | ((row: R) => unknown);
   /**
-   * Fetches all rows, at the start and after each reset. Without it the
-   * collection begins empty. The signal aborts when the answer is no longer wanted.
+   * Fetches all rows, at the start and after each reset. Without it they come from
+   * rowcast, if the config gives the stream `rows`; else the collection begins empty.
+   * The signal aborts when the answer is no longer wanted.
    */
   load?(reset: Reset | undefined, how: { signal: AbortSignal }): Promise<Iterable<R>>;
 }

@@ -2,7 +2,7 @@
 // files in rowcast/ and nothing else; its types are in rowcast.d.ts.
 //
 //   subscribe("picks", { onChange: (c) => console.log(c.op, c.row) });
-//   const picks = collection("picks", { load: async () => (await fetch("/api/picks")).json() });
+//   const picks = collection("picks"); // rows = "all" in the config, or with { load }
 //
 // Every event is handed over once and in order: across reconnects, reloads of
 // the page (the last id is kept in sessionStorage), and changes of the tab that

@@ -3,15 +3,8 @@
 import { collection } from "../rowcast.js";
 
 const $ = (id) => document.getElementById(id);
-const rows = async (table) => {
-  const answer = await fetch(`rows/${table}`);
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
-};
-
-const teams = collection("teams", { load: () => rows("teams") });
+const teams = collection("teams");
 const picks = collection("picks", {
-  load: () => rows("picks"),
   onState(state, detail) {
     $("state").textContent = detail ? `${state}: ${detail}` : state;
     $("state").dataset.state = state;

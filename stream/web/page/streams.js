@@ -117,8 +117,8 @@ ${lines}    onChange: (change) => console.log(change.op, change.key, change.row)
       return `<script type="module">
   import { collection } from "${base}rowcast.js";
   const rows = collection(${JSON.stringify(stream.name)}, {
-${lines}    load: async () => (await fetch("/your/rows.json")).json(), // the rows as they are now
-  });
+${lines}${stream.rows ? "" : `    load: async () => (await fetch("/your/rows.json")).json(), // the rows as they are now
+`}  });
   rows.addEventListener("change", () => console.log([...rows.values()]));
 </script>`;
   }

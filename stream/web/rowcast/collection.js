@@ -1,7 +1,7 @@
 // The rows of a stream as a live Map.
 import { asked, ofCollections } from "./options.js";
 import { call } from "./report.js";
-import { Subscription } from "./subscription.js";
+import { current, Subscription } from "./subscription.js";
 
 /**
  * One value of a key. Databases, APIs and JSON disagree about whether 7 is a
@@ -27,7 +27,9 @@ export class Collection extends Map {
     if (names.length > 1) throw new TypeError("rowcast: a collection holds the rows of one stream; make one for each of " + names.join(", "));
     super();
     this.#key = key;
-    this.#load = load;
+    this.#load = load
+      ? async (...how) => [...((await load(...how)) ?? [])].map((row) => ({ row }))
+      : async (_, { signal }) => (await current(names, rest, signal)).map((r) => (r.op === "row" && r.table ? r : { row: r }));
     this.#subscription = new Subscription(names, {
       ...rest,
       resume: false, // the rows are gone with the page; the load below begins afresh
@@ -52,7 +54,7 @@ export class Collection extends Map {
   }
 
   async #fill(reset, how) {
-    const rows = [...((await this.#load?.(reset, how)) ?? [])].map((row) => [this.#keyOf(row), row]);
+    const rows = (await this.#load(reset, how)).map(({ row, key }) => [this.#keyOf(row, key), row]);
     if (how.signal.aborted) return; // closed, or out of date
     this.clear();
     for (const [key, row] of rows) this.set(key, row);
