@@ -40,8 +40,8 @@ scene("one stream is asked for by its path, several by their names", async () =>
     await page.evaluate(async (streams) => (await import("/rowcast.js")).subscribe(streams, { params: { x: "1 2" }, share: false, resume: false, onError() {} }), streams);
   }
   await until("the requests", () => asked.length === 6);
-  assert.deepEqual(asked.map((r) => r.url().slice(stage.rowcast.length)), ["events/picks?x=1+2", "events/picks?x=1+2", "events?x=1+2&table=picks&table=teams",
-    "events?x=1+2&table=50%25", "events?x=1+2&table=a%2Fb", "events?x=1+2&table=.."]);
+  assert.deepEqual(asked.map((r) => r.url().slice(stage.rowcast.length)), ["events/picks?x=1+2&rows=0", "events/picks?x=1+2&rows=0", "events?x=1+2&table=picks&table=teams&rows=0",
+    "events?x=1+2&table=50%25&rows=0", "events?x=1+2&table=a%2Fb&rows=0", "events?x=1+2&table=..&rows=0"]);
 });
 
 scene("base needs no slash at its end; a url is relative to the page, and keeps its query", async () => {
@@ -55,7 +55,7 @@ scene("base needs no slash at its end; a url is relative to the page, and keeps 
     collection({ ...no, url: "events/picks" });
   });
   await until("the requests", () => asked.length === 3);
-  assert.deepEqual(asked.map((r) => r.url().slice(stage.rowcast.length)), ["under/events/events/picks", "events/picks?a=b&d=e", "events/picks"]);
+  assert.deepEqual(asked.map((r) => r.url().slice(stage.rowcast.length)), ["under/events/events/picks?rows=0", "events/picks?a=b&d=e&rows=0", "events/picks?rows=0"]);
   const said = await page.evaluate(async () => {
     const { subscribe, collection } = await import("/rowcast.js");
     const fails = (f, ...args) => { try { return f(...args).close(); } catch (error) { return String(error); } };
@@ -74,7 +74,7 @@ scene("the id goes into a header of the same origin, and into the URL of another
   await until("it to be back", () => page.evaluate(() => got.states.at(-1) === "open" && got.states.includes("reconnecting")));
   assert.equal(asked[0].headers()["last-event-id"], undefined);
   assert.equal((await asked.at(-1).allHeaders())["last-event-id"], id);
-  assert.equal(asked.at(-1).url(), `${stage.rowcast}events/picks`);
+  assert.equal(asked.at(-1).url(), `${stage.rowcast}events/picks?rows=0`);
   // A page of another origin: the devtools protocol shows what preflights there were.
   const other = await (await open()).newPage();
   await other.goto(stage.control + "cross.html");
@@ -89,7 +89,7 @@ scene("the id goes into a header of the same origin, and into the URL of another
   }, [stage.rowcast, id]);
   await insert("Across");
   await becomes("the change", ["Across"], () => other.evaluate(() => heard));
-  assert.deepEqual(sent, [["Fetch", `${stage.rowcast}events/picks?lastEventId=${encodeURIComponent(id)}`, undefined]]);
+  assert.deepEqual(sent, [["Fetch", `${stage.rowcast}events/picks?rows=0&lastEventId=${encodeURIComponent(id)}`, undefined]]);
 });
 
 const plain = (status, body = "") => ({ status, contentType: "text/html", body });
@@ -118,7 +118,7 @@ for (const [what, given, message] of [
     const times = await answer(page, given);
     await handled(page);
     await becomes("the states", ["connecting", "closed"], () => got(page, "states"));
-    const url = `${stage.rowcast}events/picks`;
+    const url = `${stage.rowcast}events/picks?rows=0`;
     assert.deepEqual(await page.evaluate(() => errors), [[true, message.replace("URL", url), given.status, url]]);
     await new Promise((done) => setTimeout(done, 3000)); // nothing is to be seen in it
     assert.equal(times.length, 1);

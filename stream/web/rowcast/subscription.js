@@ -41,7 +41,7 @@ export async function current(streams, options, signal) {
     return answer.json();
   };
   const stream = name === undefined ? events.searchParams.get("table") : decodeURIComponent(name);
-  if (!(await get("streams")).some((s) => s.name === stream && s.rows)) return [];
+  if (!(await get("streams")).streams.some((s) => s.name === stream && s.rows)) return [];
   const query = events.searchParams, rows = [];
   for (const own of ["table", "rows", "lastEventId", "wait"]) query.delete(own);
   for (let next = ""; next !== undefined; query.set("key", next)) {
