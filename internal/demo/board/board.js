@@ -111,5 +111,6 @@ function say(text, how = "") {
   $("said").textContent = text;
 }
 
-for (const { name, position } of await rows("players")) positions.set(name, position);
+const players = await (await fetch("../rows/players")).json(); // once: nobody joins in a draft
+for (const { row } of players.rows) positions.set(row.name, row.position);
 frame ||= requestAnimationFrame(draw);
