@@ -12,7 +12,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/go-mysql-org/go-mysql/mysql"
 	"go.uber.org/goleak"
 
 	"rowcast/cdc"
@@ -40,10 +39,12 @@ type database struct {
 	pos    []cdc.Position
 }
 
+const typeInt = 3 // MYSQL_TYPE_LONG
+
 func newDatabase(t *testing.T, seed uint64) *database {
 	d := &database{t: t, rng: rand.New(rand.NewPCG(seed, 1)), states: []map[int]int{{}}, pos: []cdc.Position{at(0)}}
 	d.table = row.New(&cdc.Table{Schema: "d", Name: "t", Key: []int{0}, Columns: []cdc.Column{
-		{Name: "id", Type: mysql.MYSQL_TYPE_LONG}, {Name: "v", Type: mysql.MYSQL_TYPE_LONG}}})
+		{Name: "id", Type: typeInt}, {Name: "v", Type: typeInt}}})
 	var err error
 	if d.shape, err = row.NewShape(d.table, []int{0, 1}); err != nil {
 		t.Fatal(err)
