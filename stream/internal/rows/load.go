@@ -111,9 +111,19 @@ func (s *Store) leave(w *window) {
 	if s.windows[w.want] != w {
 		s.stats.Held -= w.bytes
 		w.bytes = 0
-	} else if w.laid && w.want.After != "" { // others seldom want what follows one key
+	} else if w.laid && (w.want.After != "" || s.crowded(w)) { // others seldom want what follows one key
 		s.drop(w)
 	}
+}
+
+// maxFollowing is how many windows of one table are kept for clients to come: the live
+// feed stops at each of them for each change.
+const maxFollowing = 64
+
+// crowded tells whether more windows of w's table follow the feed than are kept.
+func (s *Store) crowded(w *window) bool {
+	t := s.tables[w.name]
+	return t != nil && len(t.windows) > maxFollowing
 }
 
 // load begins to load a window; under mu.

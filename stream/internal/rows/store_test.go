@@ -344,3 +344,22 @@ func TestHeldBytes(t *testing.T) {
 		t.Errorf("%d bytes are held of nothing", held)
 	}
 }
+
+// The feed does not stop at ever more windows.
+func TestFollowingIsBounded(t *testing.T) {
+	d := newDatabase(t, 1)
+	s, c, sub := d.store(1 << 20)
+	run(t, s)
+	for i := range 3 * maxFollowing {
+		got, err := s.Get(t.Context(), Want{Catalog: c, Stream: 0, Limit: 1 + i}, sub.Rows()[0].Part, cdc.Position{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Release()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.windows); n > maxFollowing || n < maxFollowing/2 {
+		t.Errorf("%d windows are kept", n)
+	}
+}
