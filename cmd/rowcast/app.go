@@ -96,6 +96,7 @@ func (a *app) url() string { return browserURL(a.public.Addr().String()) }
 // run serves what is open until ctx ends, then drains; or until something fails
 // that waiting can't mend, which it returns.
 func (a *app) run(ctx context.Context) error {
+	defer a.src.Close()
 	a.fact("rowcast %s", version())
 	a.fact("config %s: %s", a.conf.file, count(len(a.conf.Tables), "stream"))
 	a.fact("at most %d clients, by %s", a.clients, a.bound())
