@@ -44,16 +44,27 @@ type sseClient struct {
 	ended  bool
 	err    error // nil where the response ended in order
 	news   chan struct{}
-	cancel func()
+	close  func() // ends the connection as a closed tab does
 }
 
 // subscribe opens a stream; it has got an answer when it returns.
 func subscribe(t testing.TB, url, lastID string) *sseClient {
 	t.Helper()
+	c, err := openClient(url, lastID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.close)
+	return c
+}
+
+// openClient is subscribe for other goroutines; the caller must close the client.
+func openClient(url, lastID string) (*sseClient, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		t.Fatal(err)
+		cancel()
+		return nil, err
 	}
 	if lastID != "" {
 		req.Header.Set("Last-Event-ID", lastID)
@@ -61,23 +72,24 @@ func subscribe(t testing.TB, url, lastID string) *sseClient {
 	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 	if err != nil {
 		cancel()
-		t.Fatal(err)
+		return nil, err
 	}
-	c := &sseClient{status: resp.StatusCode, header: resp.Header, news: make(chan struct{}), cancel: cancel, last: lastID}
+	c := &sseClient{status: resp.StatusCode, header: resp.Header, news: make(chan struct{}), last: lastID}
+	c.close = cancel
 	if resp.Header.Get("Content-Type") != "text/event-stream" {
 		text, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
 		cancel()
 		c.body, c.ended = string(text), true
-		return c
+		return c, nil
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		c.read(resp.Body)
 	}()
-	t.Cleanup(func() { cancel(); <-done })
-	return c
+	c.close = func() { cancel(); <-done }
+	return c, nil
 }
 
 func (c *sseClient) read(body io.ReadCloser) {
@@ -199,6 +211,3 @@ func (c *sseClient) lastID() string {
 	defer c.mu.Unlock()
 	return c.last
 }
-
-// close ends the connection as a closed tab does.
-func (c *sseClient) close() { c.cancel() }
