@@ -154,6 +154,7 @@ func TestRowsOfFew(t *testing.T) {
 		i := launch(t, rowsConfig(s, allPicks, lastPicks)).ready(t)
 		for rows := range 2 {
 			for _, stream := range []string{"picks", "last"} {
+				caughtUp(t, s, i)
 				v := visit(t, i, "/events/"+stream)
 				ready := v.untilReady(t)
 				if want := fmt.Sprintf(`{"stream":%q,"rows":%d,"more":false}`, stream, rows); ready.data != want || len(v.rows()) != rows || v.blocks[0].event != "rows" {
@@ -190,6 +191,7 @@ func TestRowsAsText(t *testing.T) {
 			"bare":   {{event: "Flames", data: `{"player":"p3","team":"Flames"}`}, {event: "Oilers", data: `{"player":"new","team":"Oilers"}`}},
 			"masked": {},
 		} {
+			caughtUp(t, s, i)
 			c := subscribe(t, i.url+"/events/"+stream, "")
 			var got []sseEvent
 			for _, e := range c.wait(t, 3) {

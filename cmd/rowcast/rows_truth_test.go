@@ -150,8 +150,12 @@ func witness(t testing.TB, i *instance, stream, table, query string) *truth {
 func (o *truth) close(t testing.TB, mark string) *truth {
 	t.Helper()
 	o.client.until(t, "the last change", func() bool {
-		n := len(o.client.events)
-		return n > 0 && strings.Contains(o.client.events[n-1].data, mark)
+		for _, e := range slices.Backward(o.client.events) {
+			if !e.checkpoint() {
+				return strings.Contains(e.data, mark)
+			}
+		}
+		return false
 	})
 	o.changes, o.at = o.client.data(), nil
 	for _, e := range o.changes {
@@ -211,7 +215,8 @@ func (o *truth) verify(blocks []sseEvent) error {
 	for n, e := range blocks {
 		if err := v.take(e); err != nil {
 			from := max(0, n-3)
-			return fmt.Errorf("stream %s, block %d (%+v): %w\nafter %+v", o.stream, n, e, err, blocks[from:n])
+			told := o.changes[max(0, v.now.next-5):v.now.next]
+			return fmt.Errorf("stream %s, block %d (%+v): %w\nafter %+v\nthe witness got %+v", o.stream, n, e, err, blocks[from:n], told)
 		}
 	}
 	switch {
@@ -281,7 +286,7 @@ func (v *verifier) take(e sseEvent) error {
 	case !v.begun:
 		return fmt.Errorf("a change before rows")
 	}
-	if v.limit > 0 || v.last.Row == nil {
+	if v.last.Row == nil || v.limit > 0 {
 		return fmt.Errorf("a change before any row, or within the rows of a window")
 	}
 	v.change = true
