@@ -296,10 +296,15 @@ func TestRowsOfLargeTable(t *testing.T) {
 		write(t, s, 1, func(r *rand.Rand) string {
 			return fmt.Sprintf("UPDATE draft.picks SET round = round + 1 WHERE id = %d", 1+r.IntN(rows))
 		})
-		got, changes := 0, 0
+		if err := conn.SetReadDeadline(time.Now().Add(2 * testPatience)); err != nil {
+			t.Fatal(err)
+		}
+		got, changes, id := 0, 0, ""
 		lines := bufio.NewScanner(body)
 		for lines.Scan() && lines.Text() != "event: ready" {
 			switch {
+			case strings.HasPrefix(lines.Text(), "id: "):
+				id = lines.Text()
 			case strings.Contains(lines.Text(), `"op":"row"`):
 				got++
 			case strings.HasPrefix(lines.Text(), "data: "):
@@ -307,7 +312,7 @@ func TestRowsOfLargeTable(t *testing.T) {
 			}
 		}
 		if got+1 < rows || got > rows || lines.Err() != nil { // of the first one the beginning is gone
-			t.Errorf("%d rows of %d, and %d changes: %v", got, rows, changes, lines.Err())
+			t.Errorf("%d rows of %d, and %d changes, up to %s: %v", got, rows, changes, id, lines.Err())
 		}
 		peak := peakMemory(t, p.PID())
 		t.Logf("peak memory %d MiB, before %d MiB; %d changes came between rows", peak>>20, before>>20, changes)
