@@ -17,20 +17,23 @@ type explainCmd struct {
 	configFlag
 	At     string            `placeholder:"ID" xor:"what" help:"The change to explain."`
 	Since  time.Duration     `placeholder:"10m" xor:"what" help:"Count what the stream made of all changes of the last while."`
+	Key    string            `placeholder:"JSON" xor:"what" help:"The row to explain: whether it is among the stream's rows, and why not. As events write it: {\"id\":7}."`
 	Param  map[string]string `placeholder:"NAME=VALUE" help:"Value of a stream's parameter."`
 	Stream string            `arg:"" help:"Public name of a stream."`
 }
 
 func (explainCmd) Help() string {
 	return `Shows a change and, clause by clause, why the stream passes it on or not. With --since it counts, so that
-a filter can be tried on what really happened before it is saved. Masked and unlisted columns stay hidden.
+a filter can be tried on what really happened before it is saved; with --key it looks at a row as it is now,
+and whether a subscriber begins with it. Masked and unlisted columns stay hidden.
 
   rowcast explain --at binlog.000042/15873/0.0~67a1f3b2 picks
-  rowcast explain --since 10m --config new.toml picks`
+  rowcast explain --since 10m --config new.toml picks
+  rowcast explain --key '{"id":7}' picks`
 }
 
 func (e *explainCmd) Run(c *console) error {
-	var at cdc.Position
+	var at cdc.ID
 	var err error
 	if e.At != "" {
 		if at, err = parseID("--at", e.At); err != nil {
@@ -39,9 +42,9 @@ func (e *explainCmd) Run(c *console) error {
 		if at.IsCheckpoint() {
 			return usageError{fmt.Errorf("--at %s is a checkpoint, not a change; give an id such as binlog.000042/15873/0.0~67a1f3b2", e.At)}
 		}
-		at = at.Change() // which of several events it was depends on the request that it is of
-	} else if e.Since == 0 {
-		return usageError{errors.New("say which change with --at ID, or how far back to count with --since 10m; see rowcast explain --help")}
+		at.Position = at.Change() // which of several events it was depends on the request that it is of
+	} else if e.Since == 0 && e.Key == "" {
+		return usageError{errors.New("say which change with --at ID, which row with --key JSON, or how far back to count with --since 10m; see rowcast explain --help")}
 	} else if e.Since < 0 {
 		return usageError{fmt.Errorf("--since %s is not in the past; write it as 10m", e.Since)}
 	}
@@ -58,7 +61,10 @@ func (e *explainCmd) Run(c *console) error {
 		return err
 	}
 	if e.At != "" {
-		return x.one(c.ctx, at)
+		return x.one(c.ctx, at.Position)
+	}
+	if e.Key != "" {
+		return x.row(c.ctx, e.Key)
 	}
 	return x.many(c.ctx, time.Now().Add(-e.Since))
 }

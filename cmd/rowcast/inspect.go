@@ -131,12 +131,23 @@ func (v *verdict) inspect(conf *config, set *filters.Set, i int, m *cdc.TableMat
 		for _, err := range set.CheckTable(i, t, at) {
 			v.errs = append(v.errs, conf.placed(err))
 		}
+		if set.Rows(i).Any() && !strings.EqualFold(m.Engine, "InnoDB") {
+			v.errs = append(v.errs, conf.placed(&filters.Error{Line: entry.Line, Key: "rows", Msg: fmt.Sprintf(
+				"the rows of %s can't be read as of one moment, since its engine is %s: ALTER TABLE %s ENGINE = InnoDB, or leave rows out", t, m.Engine, quoted(t))}))
+		}
+		v.warns = append(v.warns, set.RowsWarnings(i, t, m.Indexes)...)
 		for _, warning := range []string{set.KeyWarning(i, t), set.ImageWarning(i, t, rowImage)} {
 			if warning != "" {
 				v.warns = append(v.warns, warning)
 			}
 		}
 	}
+}
+
+// quoted is a table's name in SQL.
+func quoted(t *cdc.Table) string {
+	quote := func(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+	return quote(t.Schema) + "." + quote(t.Name)
 }
 
 // noTable says what is there instead.

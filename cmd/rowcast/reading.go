@@ -64,12 +64,12 @@ func (o *reading) wants(schema, table []byte) bool {
 }
 
 // parseID reads an id of the command line.
-func parseID(flag, text string) (cdc.Position, error) {
-	p, err := cdc.ParsePosition(text)
+func parseID(flag, text string) (cdc.ID, error) {
+	id, err := cdc.ParseID(text)
 	if err != nil {
-		return p, usageError{fmt.Errorf("%s: %w", flag, err)}
+		return id, usageError{fmt.Errorf("%s: %w", flag, err)}
 	}
-	return p, nil
+	return id, nil
 }
 
 // served adds to an error of a reading what to do next.

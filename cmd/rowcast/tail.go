@@ -15,7 +15,8 @@ const tailBuffer = 64 << 10
 
 type tailCmd struct {
 	configFlag
-	After   string            `placeholder:"ID" help:"Start after this event or checkpoint. Default: now."`
+	After   string            `placeholder:"ID" xor:"start" help:"Start after this event or checkpoint. Default: now."`
+	Rows    bool              `xor:"start" help:"Begin with the rows that the config gives the streams."`
 	Until   string            `placeholder:"ID" help:"End with this event, at this checkpoint, or at the present end of the binlog (now). Default: never."`
 	Format  string            `enum:"sse,json" default:"sse" help:"sse: as browsers get it; json: an object a line."`
 	Param   map[string]string `placeholder:"NAME=VALUE" help:"Value of a stream's parameter."`
@@ -27,12 +28,13 @@ func (tailCmd) Help() string {
 exactly. When --after can't be served, it prints a reset event and exits 1.
 
   rowcast tail picks
+  rowcast tail --rows --until now picks
   rowcast tail --format json picks teams | jq .data.row
   rowcast tail --after binlog.000042/15873/0.0~67a1f3b2 --until now picks`
 }
 
 func (t *tailCmd) Run(c *console) error {
-	var after, until cdc.Position
+	var after, until cdc.ID
 	var err error
 	if t.After != "" {
 		if after, err = parseID("--after", t.After); err != nil {
@@ -53,25 +55,33 @@ func (t *tailCmd) Run(c *console) error {
 		return err
 	}
 	if t.Until == "now" {
-		if until, err = o.src.Now(c.ctx); err != nil {
+		if until.Position, err = o.src.Now(c.ctx); err != nil {
 			return err
 		}
 	}
 	out := bufio.NewWriterSize(c.stdout, tailBuffer)
-	r := &tailing{o: o, out: out, after: after, until: until, json: t.Format == "json"}
+	r := &tailing{o: o, out: out, after: after.Position, until: until.Position, json: t.Format == "json"}
+	if t.Rows || after.Rows.Pending != 0 {
+		return r.flushed(r.rows(c.ctx, t.Streams, t.Param, t.After))
+	}
 	r.Encoder = frame.NewEncoder(o.sub.Catalog(), frame.Output{Frame: r.frame, Checkpoint: r.checkpoint})
 	// From the group's start, as a browser's replay: what can't be rendered before
 	// --after is reported at the group's end, after it.
-	err = o.src.Read(c.ctx, after.Group(), r)
+	err = o.src.Read(c.ctx, r.after.Group(), r)
 	if why, lost := frame.LossOf(err); lost { // what a browser would get; err says more on stderr
 		if now, nowErr := o.src.Now(c.ctx); nowErr == nil {
 			_ = r.print(frame.AppendReset(nil, now, why, t.After)) // out keeps its error for Flush
 		}
 	}
-	if flushErr := out.Flush(); err == nil || errors.Is(err, errDone) {
-		err = flushErr
+	return served(r.flushed(err), "read the table again, then tail without --after")
+}
+
+// flushed is the error of a reading that has ended, or else that of printing.
+func (t *tailing) flushed(err error) error {
+	if flushErr := t.out.Flush(); err == nil || errors.Is(err, errDone) {
+		return flushErr
 	}
-	return served(err, "read the table again, then tail without --after")
+	return err
 }
 
 // tailing prints what an Encoder makes of a reading.
