@@ -205,4 +205,3 @@ func TestCheckRows(t *testing.T) {
 		}
 	})
 }
-
