@@ -104,15 +104,13 @@ func TestRowsWithin(t *testing.T) {
 			Table{Name: "within.t", As: "plain", On: on},
 		)
 		seeds := []string{"INSERT INTO within.t VALUES ('a', 1, 1, 1), ('a', 2, 2, 1), ('B', 1, 1, 0), ('b', 2, 1, 5), ('ç', 1, 1, 1), ('D', 9, 2, 2)"}
-		for _, sql := range []string{ // forward and back, over each boundary
+		seeds = append(seeds, []string{ // forward and back, over each boundary
 			"UPDATE within.t SET b = 3 WHERE a = 'a' AND b = 1", "UPDATE within.t SET a = 'z' WHERE a = 'b' AND b = 2", "UPDATE within.t SET a = 'AA' WHERE a = 'z'",
 			"UPDATE within.t SET a = 'cc' WHERE a = 'B' AND n = 0", "UPDATE within.t SET a = 'C', n = 7, room = 1 WHERE a = 'D'", "UPDATE within.t SET room = 2, a = 'e' WHERE a = 'ç' AND n = 1",
 			"UPDATE within.t SET room = 1, a = 'B' WHERE a = 'e'", "UPDATE within.t SET n = 0, a = 'y' WHERE a = 'a' AND b = 2", "UPDATE within.t SET n = 3, a = 'a' WHERE a = 'y'",
 			"INSERT INTO within.t VALUES ('b', 5, 1, 1), ('0', 0, 1, 1)", "DELETE FROM within.t WHERE b > 3", "UPDATE within.t SET n = n + 1", "UPDATE within.t SET n = 0 WHERE b = 1", "UPDATE within.t SET a = UPPER(a)",
 			"DELETE FROM within.t",
-		} {
-			seeds = append(seeds, sql)
-		}
+		}...)
 		type image struct {
 			key   string
 			place []byte
