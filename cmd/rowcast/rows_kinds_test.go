@@ -200,9 +200,9 @@ func TestRowsAsText(t *testing.T) {
 				}
 			}
 			if stream == "masked" {
-				all := c.wait(t, 4)
+				c.wait(t, 4)
 				insertPick(t, s, 1, "new")
-				all = c.wait(t, 5)
+				all := c.wait(t, 5)
 				for _, e := range []sseEvent{all[1], all[2], all[4]} {
 					row := e.row(t).Row
 					if id, _ := row["id"].(string); len(id) != 64 || row["player"] != "***" || strings.Contains(e.data, "p3") {
