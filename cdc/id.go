@@ -85,9 +85,11 @@ func (r *Rows) Append(b []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(b, r.Key)
 }
 
-// Fits tells whether the id of a client that has come so far at p may be handed out.
+// Fits tells whether the ids of a client that has come so far at p, and of the changes
+// that follow, may be handed out.
 func (r *Rows) Fits(p Position) bool {
-	return len(p.String())+len("!")+bits.Len64(r.Pending)/4+2+base64.RawURLEncoding.EncodedLen(len(r.Key)) <= maxRowsID
+	const change = len("/4294967295.4294967295.63")
+	return len(p.String())+change+len("!")+bits.Len64(r.Pending)/4+2+base64.RawURLEncoding.EncodedLen(len(r.Key)) <= maxRowsID
 }
 
 // Next is the number of the stream whose rows are under way.

@@ -28,10 +28,10 @@ func TestIDsWithinRows(t *testing.T) {
 			t.Errorf("%q is read as %+v", id, got)
 		}
 	}
-	r := Rows{Pending: 1, Key: make([]byte, 60)}
+	r := Rows{Pending: 1, Key: make([]byte, 40)}
 	p := must(ParsePosition(at))
 	if !r.Fits(p) || len((ID{p, r}).String()) > maxRowsID {
-		t.Error("a key of 60 bytes does not fit")
+		t.Error("a key of 40 bytes does not fit")
 	}
 	if r.Key = make([]byte, 80); r.Fits(p) {
 		t.Error("a key of 80 bytes fits")

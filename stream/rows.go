@@ -127,7 +127,7 @@ func (s *subscriber) sendPart(ctx context.Context, got *rows.Rows) error {
 	if s.After() == nil {
 		s.sentRows = 0
 		var id cdc.ID
-		if s.Why != "start" || s.begun() { // else a client that is cut off here begins again without an id
+		if s.Why != "start" { // else a client that is cut off here begins again without an id
 			id = cdc.ID{Position: got.At, Rows: s.Rows}
 		}
 		buf = frame.AppendRows(nil, id, name, s.Why)
@@ -236,6 +236,8 @@ func (s *subscriber) bringTo(ctx context.Context, at cdc.Position) (again bool, 
 		switch {
 		case s.Begun != begun:
 			return true, nil
+		case s.answered(!moved && len(v.Frames) == 0):
+			return true, errAnswered
 		case s.server.clients.closing.Load():
 			return true, s.finish(nil, shuttingDown)
 		case ctx.Err() != nil:
@@ -250,7 +252,8 @@ func (s *subscriber) bringTo(ctx context.Context, at cdc.Position) (again bool, 
 	return false, nil
 }
 
-// begun tells whether the client has rows already.
+// begun tells whether the client has something already: rows, or changes of a stream that
+// gives none.
 func (s *subscriber) begun() bool {
-	return s.After() != nil || s.Rows.Pending != s.Sub.AllRows().Pending
+	return s.After() != nil || s.Rows.Pending != s.Sub.AllRows().Pending || s.Placed() && len(s.Sub.Rows()) < len(s.Sub.Parts)
 }

@@ -113,7 +113,7 @@ type Choice struct {
 // nothing but the subscription and the change. d is of a client in the midst of rows,
 // else nil.
 func (s *Subscription) Choose(to []Choice, run []*Frame, d *During) []Choice {
-	reset := false
+	reset := -1 // where it is in to
 	for i := range s.Parts {
 		p := &s.Parts[i]
 		for _, f := range run {
@@ -121,13 +121,16 @@ func (s *Subscription) Choose(to []Choice, run []*Frame, d *During) []Choice {
 				continue
 			}
 			if f.Kind == Reset {
-				if !reset {
-					c := Choice{Frame: f}
-					if d != nil {
-						c.Skip = !s.has(p, d)
-						d.Missed = d.Missed || c.Skip
-					}
-					to, reset = append(to, c), true
+				c := Choice{Frame: f}
+				if d != nil {
+					c.Skip = !s.has(p, d)
+					d.Missed = d.Missed || c.Skip
+				}
+				switch {
+				case reset < 0:
+					reset, to = len(to), append(to, c)
+				case to[reset].Skip:
+					to[reset] = c
 				}
 				break
 			}

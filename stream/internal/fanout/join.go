@@ -75,7 +75,7 @@ func (p *Pool) join(r *Response, c *history.Cursor, last time.Time) (rest []byte
 func (p *Pool) reach(r *Response, c *history.Cursor, last *time.Time) (rest []byte, ok bool, err error) {
 	before := *c
 	buf, _, err := c.Next(make([]byte, 0, 4<<10), stepBytes, p.at.Seq)
-	if err != nil || c.Seq != p.at.Seq || c.Big != nil {
+	if err != nil || c.Seq != p.at.Seq || c.Big != nil || c.Rows.Pending != 0 {
 		*c = before // nothing was sent: its goroutine does it again
 		return nil, false, nil
 	}

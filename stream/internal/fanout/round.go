@@ -73,6 +73,15 @@ func (p *Pool) restart() {
 	after := p.at
 	p.at = p.prior
 	for _, g := range p.index.restart {
+		n := len(g.pending) // without what is noted of that place
+		for n > 0 && g.pending[n-1].Pos.Compare(after.Pos) == 0 {
+			n--
+		}
+		if n == 0 {
+			p.dirty = slices.DeleteFunc(p.dirty, func(o *group) bool { return o == g })
+		}
+		clear(g.pending[n:])
+		g.pending = g.pending[:n]
 		p.sendOff(g)
 	}
 	p.at = after

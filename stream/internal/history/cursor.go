@@ -163,8 +163,15 @@ func (c *Cursor) take(buf []byte, run []*frame.Frame, limit int) ([]byte, error)
 func (c *Cursor) events(buf []byte, run []*frame.Frame, limit int) (_ []byte, all bool) {
 	c.active = true
 	var room [4]frame.Choice
-	begun := c.Begun
-	for n, choice := range c.choose(room[:0], run) {
+	choices := c.choose(room[:0], run)
+	if c.Sent.Compare(run[0].Pos) < 0 {
+		for _, f := range run { // of several streams that are reset, one reset is sent
+			if f.Kind == frame.Reset {
+				c.again(f.Stream)
+			}
+		}
+	}
+	for n, choice := range choices {
 		at := run[0].Pos.Nth(n)
 		if choice.Skip || c.Sent.Compare(at) >= 0 {
 			continue
@@ -173,16 +180,7 @@ func (c *Cursor) events(buf []byte, run []*frame.Frame, limit int) (_ []byte, al
 			c.Pos = run[0].Pos.BeforeChange()
 			return buf, false
 		}
-		if buf = c.event(buf, choice, n); c.Begun != begun {
-			break // a reset: the rows that follow have the rest
-		}
-	}
-	if c.Begun != begun {
-		for _, f := range run { // of several streams one is sent
-			if f.Kind == frame.Reset {
-				c.again(f.Stream)
-			}
-		}
+		buf = c.event(buf, choice, n)
 	}
 	return buf, true
 }
@@ -190,7 +188,7 @@ func (c *Cursor) events(buf []byte, run []*frame.Frame, limit int) (_ []byte, al
 // event appends the n-th event that the client gets of a change.
 func (c *Cursor) event(buf []byte, choice frame.Choice, n int) []byte {
 	f := choice.Frame
-	if choice.Err != nil || f.Kind == frame.Reset {
+	if choice.Err != nil || f.Kind == frame.Reset && c.Rows.Pending == 0 {
 		c.again(f.Stream)
 	}
 	if choice.Err != nil || f.InGroup() { // one reset for each transaction is enough
@@ -244,6 +242,9 @@ func (c *Cursor) again(stream int) {
 		c.Begun++
 	}
 }
+
+// Placed tells whether the cursor stands somewhere: changes past Pos are the client's.
+func (c *Cursor) Placed() bool { return c.log != nil }
 
 // After is the key of the last row that the client has of the stream whose rows are
 // under way; nil: it has none.
@@ -323,7 +324,12 @@ func (c *Cursor) Detach() {
 func (c *Cursor) bind(buf []byte, to *frame.Catalog) ([]byte, error) {
 	sub, err := c.Sub.Rebind(to)
 	if err != nil {
-		return AppendGone(buf, Past(c.Pos, c.Sub), c.Sent, err), ErrGone
+		at := len(buf)
+		buf = AppendGone(buf, Past(c.Pos, c.Sub), c.Sent, err)
+		if c.Rows.Pending != 0 { // if the stream comes back, so do the rows
+			buf = frame.AppendDuring(buf[:at], bytes.Clone(buf[at:]), &c.Rows)
+		}
+		return buf, ErrGone
 	}
 	was := c.Sub
 	c.Sub = sub

@@ -58,14 +58,17 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 			}
 		}
 		w := s.windows[want]
+		if w != nil && w.laid && s.altered(w) {
+			s.spoil(w, errAltered)
+			w = nil
+		}
 		if w == nil {
 			w = s.load(want, part)
 			own = true
 		}
 		w.users++
 		if w.laid {
-			r := s.rows(w, since)
-			s.hit(!own)
+			r := s.give(w, since, own)
 			s.mu.Unlock()
 			return r, nil
 		}
@@ -77,9 +80,8 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 			return nil, ctx.Err()
 		}
 		s.mu.Lock()
-		if w.err == nil && !w.stale && s.catalog == want.Catalog && s.at.Compare(since) >= 0 {
-			r := s.rows(w, since)
-			s.hit(!own)
+		if w.err == nil && w.laid && !w.stale && s.windows[want] == w && s.at.Compare(since) >= 0 && !s.altered(w) {
+			r := s.give(w, since, own)
 			s.mu.Unlock()
 			return r, nil
 		}
@@ -92,11 +94,22 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 	}
 }
 
-// hit counts rows that cost the client no SELECT of its own.
-func (s *Store) hit(it bool) {
-	if it {
+// give gives a client the rows of a window; own: it had them loaded. Under mu.
+func (s *Store) give(w *window, since cdc.Position, own bool) *Rows {
+	if !own {
 		s.stats.Hits++
 	}
+	r := s.rows(w, since)
+	if w.users == 1 && s.crowded(w) {
+		s.drop(w) // the client has what it needs, and may take long to read it
+	}
+	return r
+}
+
+// altered tells whether a statement has touched the table since the window was loaded: it
+// may be before that shows in the binlog, never after.
+func (s *Store) altered(w *window) bool {
+	return s.source.Version(w.name.schema, w.name.name) != w.version
 }
 
 // leave gives a window up on behalf of one client.
@@ -109,8 +122,7 @@ func (s *Store) leave(w *window) {
 		return
 	}
 	if s.windows[w.want] != w {
-		s.stats.Held -= w.bytes
-		w.bytes = 0
+		s.drop(w)
 	} else if w.laid && (w.want.After != "" || s.crowded(w)) { // others seldom want what follows one key
 		s.drop(w)
 	}
@@ -135,8 +147,8 @@ func (s *Store) load(want Want, part *frame.Part) *window {
 		err := s.fill(ctx, w)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if w.err = err; err != nil {
-			w.stale = true
+		if w.err = err; err != nil || s.windows[want] != w {
+			w.stale = w.stale || err != nil || !w.laid
 			s.drop(w)
 		}
 		close(w.ready)
@@ -154,6 +166,9 @@ func (s *Store) fill(ctx context.Context, w *window) error {
 		return ctx.Err()
 	}
 	defer func() { <-s.queries }()
+	if s.abandoned(w) {
+		return Later("the clients that wanted the rows have left")
+	}
 	var err error
 	for try := range tries {
 		if err = s.fillOnce(ctx, w); !errors.Is(err, errAgain) {
@@ -167,6 +182,8 @@ func (s *Store) fill(ctx context.Context, w *window) error {
 	}
 	stream := w.want.Catalog.Name(w.want.Stream)
 	switch {
+	case errors.Is(err, errDropped):
+		return nil // whoever waits has it loaded again
 	case err == nil || ctx.Err() != nil || errors.Is(err, ErrKey) || errors.As(err, new(Later)):
 		return err
 	}
@@ -198,6 +215,17 @@ func (s *Store) says(stream string) bool {
 	s.said[stream] = time.Now()
 	return true
 }
+
+// abandoned tells whether nobody waits for a window any more: clients that wait ask at
+// least once a second.
+func (s *Store) abandoned(w *window) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return w.users == 0 && time.Since(w.used) > 2*time.Second
+}
+
+// errDropped: the window was given up while it was loaded.
+var errDropped = errors.New("the window was given up")
 
 // errAgain: the table was altered, or changed where it may not.
 var errAgain = errors.New("the table was changed while it was read")
@@ -231,14 +259,16 @@ func (s *Store) fillOnce(ctx context.Context, w *window) error {
 		s.unjoin(w)
 		return err
 	}
-	if w.stale || s.catalog != w.want.Catalog || s.source.Version(w.name.schema, w.name.name) != version {
+	if s.windows[w.want] != w {
 		s.unjoin(w)
-		if s.catalog != w.want.Catalog {
-			return nil // whoever waits sees to it
-		}
-		return fmt.Errorf("%w", errAgain)
+		return errDropped
+	}
+	if w.stale || s.source.Version(w.name.schema, w.name.name) != version {
+		s.unjoin(w)
+		return errAgain
 	}
 	before := w.bytes
+	w.version = version
 	w.lay()
 	s.stats.Held += w.bytes - before
 	if w.stale { // rows were deleted that it would need
@@ -252,7 +282,10 @@ func (s *Store) fillOnce(ctx context.Context, w *window) error {
 func (s *Store) join(ctx context.Context, w *window) (low cdc.Position, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w.stale, w.cut, w.selected, w.changes, w.settled = false, false, nil, nil, 0
+	if s.windows[w.want] != w {
+		return low, errDropped
+	}
+	w.stale, w.cut, w.selected = false, false, nil
 	if s.inGroup {
 		s.joining = append(s.joining, w)
 	} else {
@@ -260,10 +293,13 @@ func (s *Store) join(ctx context.Context, w *window) (low cdc.Position, err erro
 	}
 	deadline, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	for !w.follows && s.catalog == w.want.Catalog {
+	for (!w.follows || s.at.IsZero()) && s.windows[w.want] == w {
 		if err := s.sleep(deadline); err != nil {
 			return low, err
 		}
+	}
+	if s.windows[w.want] != w {
+		return low, errDropped
 	}
 	return s.at, nil
 }
@@ -299,8 +335,9 @@ func (s *Store) unjoin(w *window) {
 		t.windows = slices.DeleteFunc(t.windows, func(o *window) bool { return o == w })
 	}
 	s.joining = slices.DeleteFunc(s.joining, func(o *window) bool { return o == w })
+	s.unnote(w)
 	s.stats.Held -= w.bytes
-	w.follows, w.laid, w.bytes, w.changes, w.selected, w.list = false, false, 0, nil, nil, nil
+	w.follows, w.laid, w.bytes, w.selected, w.list = false, false, 0, nil, nil
 }
 
 // newest is the row that changed last, for the source to probe; nil: none is known.

@@ -136,25 +136,33 @@ func (s *Store) Change(c *cdc.Change) {
 		return
 	}
 	t.note(c)
-	for _, w := range t.windows {
+	for i := len(t.windows) - 1; i >= 0; i-- { // backwards: what can't follow is taken out
+		w := t.windows[i]
 		if w.stale {
 			continue
 		}
 		before := w.bytes
-		if err := w.note(c); err != nil {
-			s.spoil(w, err)
-		}
+		err := w.note(c)
 		s.stats.Held += w.bytes - before
-		if len(w.changes) == w.settled+1 {
-			s.touched = append(s.touched, w)
+		if err == nil && w.noted > s.Memory/4 {
+			err = errMuch
 		}
-		if w.bytes > s.Memory/4 && len(w.changes) > 0 {
-			s.spoil(w, errMuch)
+		if err != nil {
+			s.spoil(w, err)
+			continue
+		}
+		if len(w.changes) > w.settled && !w.touched {
+			w.touched = true
+			s.touched = append(s.touched, w)
 		}
 	}
 }
 
-var errMuch = errors.New("the table changes more than [stream] rows_memory can hold")
+var errMuch = errors.New("the table changes more at a time than is kept up to date")
+
+// maxWork bounds how many rows are moved for the changes of one group: the live feed
+// waits for that, and loading the rows again is less.
+const maxWork = 1 << 24
 
 // note keeps the key of the row that changed last, for the source to probe.
 func (t *tableRows) note(c *cdc.Change) {
@@ -183,15 +191,17 @@ func (s *Store) spoil(w *window, why error) {
 		s.Logger.Debug("rows can't follow the binlog and are read again", "stream", w.want.Catalog.Name(w.want.Stream), "cause", why)
 	}
 	w.stale = true
-	for _, ch := range w.changes {
-		n := int64(len(ch.old)) + ch.now.size()
-		w.bytes -= n
-		s.stats.Held -= n
-	}
-	w.changes, w.settled = nil, 0
+	s.unnote(w)
 	if w.laid {
 		s.drop(w)
 	}
+}
+
+// unnote forgets the changes that a window has noted.
+func (s *Store) unnote(w *window) {
+	w.bytes -= w.noted
+	s.stats.Held -= w.noted
+	w.changes, w.settled, w.noted = nil, 0, 0
 }
 
 // Notice spoils the windows of tables that are not known any more.
@@ -217,10 +227,15 @@ func (s *Store) Checkpoint(at cdc.Position) {
 	}
 	s.inGroup, s.at = false, at
 	for _, w := range s.touched {
-		if w.stale {
+		w.touched = false
+		if w.stale || !w.follows {
 			continue
 		}
 		if w.settled = len(w.changes); !w.laid {
+			continue
+		}
+		if len(w.list)*w.settled > maxWork {
+			s.spoil(w, errMuch)
 			continue
 		}
 		before := w.bytes
@@ -260,10 +275,16 @@ func (s *Store) Swap(c *frame.Catalog) {
 	defer s.mu.Unlock()
 	s.forget()
 	s.catalog, s.last, s.of = c, nil, nil
+	before := s.tables
 	s.tables = map[table]*tableRows{}
 	for i, info := range c.Streams() {
 		if limit, all := c.Rows(i); limit > 0 || all {
-			s.tables[nameOf(info.Table)] = &tableRows{}
+			name := nameOf(info.Table)
+			t := &tableRows{}
+			if old := before[name]; old != nil {
+				t.newest, t.shape = old.newest, old.shape
+			}
+			s.tables[name] = t
 		}
 	}
 	s.wake()
@@ -291,6 +312,9 @@ func (s *Store) forget() {
 		w.stale = true
 		s.drop(w)
 	}
+	for _, w := range s.touched {
+		w.touched = false
+	}
 	s.joining, s.touched = nil, nil
 }
 
@@ -302,15 +326,18 @@ func (s *Store) follow(w *window) {
 	}
 }
 
-// drop gives a window up; clients that hold it keep what they have.
+// drop gives a window up; clients that hold it keep what they have. Nothing is left of
+// one that has no clients either.
 func (s *Store) drop(w *window) {
 	if s.windows[w.want] == w {
 		delete(s.windows, w.want)
 	}
 	if t := s.tables[w.name]; t != nil && w.follows {
 		t.windows = slices.DeleteFunc(t.windows, func(o *window) bool { return o == w })
-		w.follows = false
 	}
+	w.follows = false
+	s.joining = slices.DeleteFunc(s.joining, func(o *window) bool { return o == w })
+	s.unnote(w)
 	if w.users == 0 {
 		s.stats.Held -= w.bytes
 		w.bytes = 0
@@ -320,7 +347,7 @@ func (s *Store) drop(w *window) {
 // sweep drops windows that nobody has used since.
 func (s *Store) sweep(since time.Time) {
 	for _, w := range s.windows {
-		if w.users == 0 && w.used.Before(since) {
+		if w.laid && w.users == 0 && w.used.Before(since) {
 			s.drop(w)
 		}
 	}
@@ -331,7 +358,7 @@ func (s *Store) room() bool {
 	for s.stats.Held > s.Memory {
 		var oldest *window
 		for _, w := range s.windows {
-			if w.users == 0 && (oldest == nil || w.used.Before(oldest.used)) {
+			if w.laid && w.users == 0 && (oldest == nil || w.used.Before(oldest.used)) {
 				oldest = w
 			}
 		}

@@ -363,3 +363,64 @@ func TestFollowingIsBounded(t *testing.T) {
 		t.Errorf("%d windows are kept", n)
 	}
 }
+
+// Windows that can't follow a change go, all of them, and nothing is counted twice.
+func TestKeylessTableChanges(t *testing.T) {
+	d := newDatabase(t, 1)
+	s, c, sub := d.store(1 << 20)
+	run(t, s)
+	for i := range 3 {
+		got, err := s.Get(t.Context(), Want{Catalog: c, Stream: 0, Limit: 1 + i}, sub.Rows()[0].Part, cdc.Position{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Release()
+	}
+	keyless := row.New(&cdc.Table{Schema: "d", Name: "t", Columns: d.table.Columns})
+	s.Begin(at(0))
+	s.Change(&cdc.Change{Table: keyless, Op: cdc.Insert, After: d.image(1, 1)})
+	s.Checkpoint(at(1))
+	if held := s.Stats().Held; held != 0 || len(s.windows) != 0 {
+		t.Errorf("%d windows, %d bytes", len(s.windows), held)
+	}
+}
+
+// What is held of windows that are given up in every possible state comes to nothing.
+func TestGivenUp(t *testing.T) {
+	for seed := range uint64(20) {
+		d := newDatabase(t, seed)
+		s, c, sub := d.store(30_000)
+		run(t, s)
+		var gets sync.WaitGroup
+		for i := range 200 {
+			gets.Go(func() {
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				if i%3 == 0 {
+					stop()
+				}
+				w := Want{Catalog: c, Stream: 0, Limit: 1 + i%7}
+				if i%4 == 0 {
+					w.Limit, w.Chunk = 0, 3
+				}
+				if got, err := s.Get(ctx, w, sub.Rows()[0].Part, cdc.Position{}); err == nil {
+					got.Release()
+				}
+			})
+			d.group(s)
+			switch {
+			case i%10 == 3:
+				s.Notice(cdc.Notice{})
+			case i%17 == 5:
+				s.Begin(at(0))
+				s.Lost()
+				s.Checkpoint(d.pos[len(d.pos)-1])
+			}
+		}
+		gets.Wait()
+		s.Lost()
+		if held := s.Stats().Held; held != 0 || len(s.tables[table{"d", "t"}].windows) != 0 {
+			t.Errorf("seed %d: %d bytes, %d windows are left", seed, held, len(s.tables[table{"d", "t"}].windows))
+		}
+	}
+}

@@ -38,7 +38,10 @@ type window struct {
 	laid    bool // the rows are those of Store.at, but for changes
 	stale   bool // they can't be kept up to date: the next client has them loaded again
 	changes []change
-	settled int // of changes: those of groups that have ended
+	settled int    // of changes: those of groups that have ended
+	noted   int64  // bytes of changes
+	touched bool   // it is in Store.touched
+	version uint64 // Source.Version of its table
 	bounds  map[*cdc.Table]*bound
 	bound   *bound // of the table as it was selected
 	list    []record
@@ -74,6 +77,8 @@ type change struct {
 	old string // key of the row that is no more; "": none
 	now record // the row that is; without a row: it is not one of the stream's
 }
+
+func (ch *change) size() int64 { return int64(len(ch.old)) + ch.now.size() }
 
 // bound is a window's plan for a definition of its table.
 type bound struct {
@@ -138,8 +143,11 @@ func (w *window) note(c *cdc.Change) error {
 	if err != nil {
 		return err
 	}
-	if b.key == nil {
+	switch {
+	case b.key == nil:
 		return errKeyless
+	case w.laid && b != w.bound: // its records may have another form
+		return errAltered
 	}
 	var ch change
 	gone := false
@@ -176,11 +184,13 @@ func (w *window) note(c *cdc.Change) error {
 		return nil
 	}
 	w.changes = append(w.changes, ch)
-	w.bytes += int64(len(ch.old)) + ch.now.size()
+	w.noted += ch.size()
+	w.bytes += ch.size()
 	return nil
 }
 
 var (
+	errAltered = errors.New("the table was altered")
 	errKeyless = errors.New("the table has no primary key, and has changed")
 	errMinimal = errors.New("a row image lacks columns (binlog_row_image is not FULL)")
 )
@@ -214,7 +224,8 @@ func (w *window) apply(n int) {
 	}
 	for i := range n {
 		ch := &w.changes[i]
-		w.bytes -= int64(len(ch.old)) + ch.now.size()
+		w.noted -= ch.size()
+		w.bytes -= ch.size()
 		w.remove(ch.old)
 		if ch.now.row != nil {
 			w.remove(ch.now.key)
