@@ -73,9 +73,14 @@ func newStage(t *testing.T, more string, tables ...string) *stage {
 
 // newStageOn: environ adds to the config what [stream] lacks.
 func newStageOn(t *testing.T, flavor throwaway.Flavor, environ []string, more string, tables ...string) *stage {
+	return newStageWith(t, flavor, nil, environ, more, tables...)
+}
+
+// newStageWith: statements make what tables are about.
+func newStageWith(t *testing.T, flavor throwaway.Flavor, statements, environ []string, more string, tables ...string) *stage {
 	s := &stage{t: t, environ: environ, db: throwaway.Test(t, flavor, "--binlog-row-metadata=FULL")}
-	if err := s.db.Exec("CREATE DATABASE draft CHARACTER SET utf8mb4", draft,
-		"CREATE TABLE draft.teams (id INT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL)"); err != nil {
+	if err := s.db.Exec(append([]string{"CREATE DATABASE draft CHARACTER SET utf8mb4", draft,
+		"CREATE TABLE draft.teams (id INT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL)"}, statements...)...); err != nil {
 		t.Fatal(err)
 	}
 	s.control = httptest.NewServer(s.orders())
