@@ -63,6 +63,17 @@ scene("filter, pause and clear; by keyboard", async () => {
   assert.match(await page.locator("#empty").textContent(), /Waiting for changes of picks, teams/);
 });
 
+scene("ids are compared by their numbers", async () => {
+  const page = await visit(await open(), stage.rowcast);
+  const ordered = ["binlog.000009/4~67a1f3b2", "binlog.000009/4/0.0~67a1f3b2", "binlog.000009/4/0.0~67a1f3b2.1", "binlog.000009/4/0.0~67a1f3b2.10",
+    "binlog.000009/4/0.1~67a1f3b2", "binlog.000009/4/0.10~67a1f3b2", "binlog.000010/4~00000001"];
+  const after = await page.evaluate(async (ids) => {
+    const { isAfter } = await import("/rowcast.js");
+    return ids.map((a) => ids.map((b) => isAfter(a, b)));
+  }, ordered);
+  assert.deepEqual(after, ordered.map((_, i) => ordered.map((_, k) => i > k)));
+});
+
 scene("streams are chosen; parameters and snippets", async () => {
   const page = await visit(await open({ permissions: ["clipboard-read", "clipboard-write"] }), stage.rowcast);
   await isOpen(page);
