@@ -71,7 +71,11 @@ func (s *subscriber) awaitRows(ctx context.Context) (*rows.Rows, error) {
 			if moved {
 				return nil, nil
 			}
-			<-slice.Done() // the rows are about to be under the newest config as well
+			soon := time.NewTimer(10 * time.Millisecond) // the rows are about to be under the newest config as well
+			select {
+			case <-soon.C:
+			case <-ctx.Done():
+			}
 		case errors.Is(err, rows.ErrKey):
 			s.AgainHere("resume")
 			return nil, nil
