@@ -131,7 +131,7 @@ func (s *subscriber) sendPart(ctx context.Context, got *rows.Rows) error {
 	if s.After() == nil {
 		s.sentRows = 0
 		var id cdc.ID
-		if s.Why != "start" { // else a client that is cut off here begins again without an id
+		if s.Why != "start" || s.Rows.Pending != s.Sub.AllRows().Pending { // else a client that is cut off here begins again without an id
 			id = cdc.ID{Position: got.At, Rows: s.Rows}
 		}
 		buf = frame.AppendRows(nil, id, name, s.Why)

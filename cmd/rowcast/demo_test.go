@@ -30,7 +30,7 @@ func TestDemo(t *testing.T) {
 			}
 			return "so far: " + out.String()
 		})
-		events := subscribe(t, url+"/events/picks", "").wait(t, 3)
+		events := subscribe(t, url+"/events/picks?rows=0", "").wait(t, 3)
 		if row := events[0].row(t); row.Row["team"] == "" || row.Op != "insert" {
 			t.Errorf("%v", events)
 		}

@@ -219,7 +219,7 @@ func TestRowsBesideAlter(t *testing.T) {
 		alters := make(chan error, 1) // its end never waits for us
 		done := make(chan struct{})
 		go func() {
-			tick := time.NewTicker(100 * time.Millisecond) // time enough to read the rows
+			tick := time.NewTicker(500 * time.Millisecond) // time enough to read the rows
 			defer tick.Stop()
 			for n := 0; ; n++ {
 				select {
