@@ -132,7 +132,7 @@ func (rd *reading) session(ctx context.Context) error {
 }
 
 // approach asks what the server holds: where the reading begins, if from now, and
-// how far behind it is.
+// how far it lags.
 func (rd *reading) approach(c *client.Conn) (err error) {
 	r := rd.reader
 	rd.held = lag{}

@@ -183,7 +183,7 @@ func fanOut(b *testing.B, r frame.Renderer, send func(*fakeSource)) {
 	eventually(b, "all clients", func() bool { return s.pool.Len() == benchClients })
 	pump(b, benchClients, func() { send(src) })
 	if n := s.pool.Len(); n != benchClients {
-		b.Logf("%d clients fell behind", benchClients-n)
+		b.Logf("%d clients lagged", benchClients-n)
 	}
 }
 

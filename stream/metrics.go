@@ -134,7 +134,7 @@ func (st *state) Collect(ch chan<- prometheus.Metric) {
 	send(descConfig, prometheus.GaugeValue, number(s.configError() != nil))
 }
 
-// lag is how far behind the live feed is: what the source measured, and while it
+// lag is how far the live feed lags: what the source measured, and while it
 // is not connected the age of the newest event.
 func lag(st cdc.Status) time.Duration {
 	if !st.Connected && !st.EventTime.IsZero() {

@@ -78,7 +78,7 @@ func waitFor(p *program.Process) error {
 
 func wantEmpty(t *testing.T, parent string) {
 	t.Helper()
-	poll(t, "the demo to leave nothing behind", func() string {
+	poll(t, "the demo to remove everything", func() string {
 		files, _ := filepath.Glob(filepath.Join(parent, "*"))
 		commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, path := range commands {

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){"rowcast": main})
 }
 
-// leakChecked fails a run that left goroutines behind.
+// leakChecked fails a run that left goroutines running.
 type leakChecked struct{ m *testing.M }
 
 func (l leakChecked) Run() int {

@@ -24,7 +24,7 @@ type rest struct {
 }
 
 // TestChurn: clients come, read for a moment and go, all the time, and leave
-// nothing behind.
+// nothing open.
 func TestChurn(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, flavor throwaway.Flavor) {
 		h := &herd{clients: either(50, 150), lone: newLone(t, flavor, "history = \"1MiB\"\nretry = \"1s\"\n")}
@@ -51,7 +51,7 @@ func TestChurn(t *testing.T) {
 			t.Errorf("memory grew: heap %d, then %d bytes; resident %d, then %d bytes", first.heap, last.heap, first.rss, last.rss)
 		}
 		if last.goroutines > first.goroutines+3 || last.files > first.files+3 {
-			t.Errorf("left behind: %d goroutines, then %d; %d files, then %d", first.goroutines, last.goroutines, first.files, last.files)
+			t.Errorf("left open: %d goroutines, then %d; %d files, then %d", first.goroutines, last.goroutines, first.files, last.files)
 		}
 	})
 }

@@ -1,7 +1,7 @@
 // Package throwaway starts a private MySQL or MariaDB server in a temporary
 // folder, with the row-based binlog on, for `rowcast demo` and for tests.
 //
-// Nothing is left behind, however the process ends. The folder belongs to a
+// Nothing is left, however the process ends. The folder belongs to a
 // janitor, a small shell process that makes it, waits until the other end of
 // its standard input is closed, which the kernel sees to even after a kill -9,
 // and then kills every server that runs on the folder and removes it.

@@ -430,7 +430,7 @@ func TestJoinKeepsSilence(t *testing.T) {
 }
 
 // TestQuietMembers: nobody is woken to no purpose: a member at rest is in the hands of
-// no goroutine, and leaves nothing behind.
+// no goroutine, and leaves nothing open.
 func TestQuietMembers(t *testing.T) {
 	s := serve(t, 100*time.Millisecond, "picks")
 	for range 50 {
