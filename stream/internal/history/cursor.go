@@ -126,11 +126,12 @@ func (c *Cursor) find(v View, buf []byte) ([]byte, error) {
 	// In a lane that begins with the start of a huge group, what has left the log
 	// may all lie before Pos: then nothing is lost, and to begin again would end in
 	// the same way.
-	p := c.log.find(c.Pos)
-	if p.losses != c.Losses || p.where != here && p.where != above {
+	seq, ok := c.log.oldest(c.Place)
+	if !ok {
 		return buf, errBehind
 	}
-	return c.attach(c.log, c.seat, p, c.Pos, buf)
+	c.Seq = seq
+	return buf, nil
 }
 
 // take deals with the frames of one place. Where buf is full before all events of a

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"rowcast/cdc"
 	"rowcast/stream/frame"
 )
 
@@ -53,5 +54,72 @@ func TestVariantsOfOneChange(t *testing.T) {
 			}
 		}
 		same(t, fmt.Sprintf("limit %d", limit), got, want)
+	}
+}
+
+// TestBigGroupUnderOldConfig: a client that has a part of a big group reads the rest of it
+// in a lane that puts a new config in force at the group's end. However late it comes to
+// read, what it wants is still there, and it is not sent to begin another such lane.
+func TestBigGroupUnderOldConfig(t *testing.T) {
+	was, is := frame.NewCatalog(fakeRenderer{}, nil), frame.NewCatalog(fakeRenderer{}, nil)
+	sub, err := was.Subscribe([]string{"picks"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLog(MinHistory, was)
+	start, end := at(1, 100, 1), at(1, 200, 1)
+	l.publish(nil, start, time.Time{})
+	const n, has = 100, 95
+	var piece []*frame.Frame
+	var want []string
+	for i := range n {
+		pos := change(start, i, 0)
+		piece = append(piece, &frame.Frame{Pos: pos, Block: blockOf(pos, make([]byte, 1000))})
+		if i > has {
+			want = append(want, pos.String())
+		}
+		if len(piece) == 8 {
+			l.publish(piece, cdc.Position{}, time.Time{})
+			piece = nil
+		}
+	}
+	l.publish(piece, end, time.Time{})
+	l.swap(is)
+	if _, ok := l.Read(0); ok {
+		t.Fatal("the log still holds everything")
+	}
+	cur := &Cursor{Place: Place{Pos: change(start, has, 0)}, Sub: sub, log: l}
+	got, v, err := cur.Next(nil, 1<<20, ToEnd)
+	for err == nil && len(v.Frames) > 0 {
+		got, v, err = cur.Next(got, 1<<20, ToEnd)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "of the group", ids(got), want)
+	if cur.Sub.Catalog() != is {
+		t.Error("it does not know the new config")
+	}
+	late := &Cursor{Place: Place{Pos: change(start, 10, 0)}, Sub: sub, log: l}
+	if _, _, err := late.Next(nil, 1<<20, ToEnd); err != errBehind {
+		t.Errorf("one that lacks what was dropped: %v", err)
+	}
+}
+
+// TestUnseenNoticeDropped: a reader that slept through a new config, which is no longer
+// in the log, is not served as if nothing had changed.
+func TestUnseenNoticeDropped(t *testing.T) {
+	was, is := frame.NewCatalog(fakeRenderer{}, nil), frame.NewCatalog(fakeRenderer{}, nil)
+	sub, err := was.Subscribe([]string{"picks"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLog(MinHistory, was)
+	beginLog(l, 1)
+	l.swap(is)
+	fill(l, 1, 200, 1000)
+	cur := &Cursor{Place: Place{Pos: at(1, 20_000, 1)}, Sub: sub, log: l}
+	if _, _, err := cur.Next(nil, 1<<20, ToEnd); err != errBehind {
+		t.Errorf("it goes on under the config before: %v", err)
 	}
 }

@@ -17,10 +17,12 @@ type Log struct {
 
 	mu      sync.Mutex
 	chunks  []chunk
-	next    uint64 // number of the frame that comes next
-	bytes   int64  // held
-	total   int64  // ever appended
-	floor   cdc.Position
+	next    uint64       // number of the frame that comes next
+	bytes   int64        // held
+	total   int64        // ever appended
+	floor   cdc.Position // readers that come stand at it, or past it
+	gone    cdc.Position // of the newest frame that was dropped
+	noticed uint64       // the number after that of the newest notice; 0: there was none
 	head    cdc.Position // the newest checkpoint; zero: none yet
 	reach   cdc.Position // everything at or before it is or was here: head, or a frame of an unfinished group
 	headAt  time.Time
@@ -119,8 +121,9 @@ func (l *Log) evict() {
 	drop := 0
 	for l.bytes > l.limit && drop < len(l.chunks)-1 {
 		l.bytes -= l.chunks[drop].bytes
-		if p := l.chunks[drop].last().Pos; p.Compare(l.floor) > 0 {
-			l.floor = p
+		l.gone = l.chunks[drop].last().Pos
+		if l.gone.Compare(l.floor) > 0 {
+			l.floor = l.gone
 		}
 		l.chunks[drop] = chunk{}
 		drop++
@@ -148,6 +151,7 @@ func (l *Log) swap(c *frame.Catalog) {
 	defer l.mu.Unlock()
 	l.catalog = c
 	l.append(&frame.Frame{Pos: l.reach, Stream: -1, Kind: frame.Swapped, Catalog: c})
+	l.noticed = l.next
 	l.floor = l.reach
 	l.evict()
 	l.wakeAll()
@@ -179,9 +183,10 @@ func (l *Log) restart(head cdc.Position) {
 	why := l.lost
 	l.chunks, l.bytes, l.files, l.groups, l.lost = nil, 0, nil, groups{}, nil
 	l.losses++
-	l.floor, l.reach, l.head = head, head, cdc.Position{}
+	l.floor, l.reach, l.head, l.gone = head, head, cdc.Position{}, cdc.Position{}
 	// With the config: the notice of a new one may be among the frames that are gone.
 	l.append(&frame.Frame{Pos: head, Stream: -1, Kind: frame.LostAll, Loss: why, Catalog: l.catalog})
+	l.noticed = l.next
 	l.wakeAll()
 }
 
@@ -229,6 +234,21 @@ func (l *Log) Read(seq uint64) (v View, ok bool) {
 	return v, true
 }
 
+// oldest is the number of the oldest frame that is held, for a reader whose next one
+// was dropped; ok: nothing was dropped that lies past the reader's place, and no notice
+// that it has not seen. The floor does not count: it is raised for those that come, by
+// a new config for one, and what a reader of this log still wants may lie below.
+func (l *Log) oldest(of Place) (seq uint64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seq = l.next
+	if len(l.chunks) > 0 {
+		seq = l.chunks[0].first
+	}
+	unseen := l.noticed > of.Seq && l.noticed <= seq
+	return seq, l.lost == nil && l.losses == of.Losses && !unseen && of.Seq < seq && of.Pos.Compare(l.gone) >= 0
+}
+
 // Lagging tells whether a reader that comes to frame number seq next would soon find
 // that the log has dropped it: more than half of what may be held is past it.
 func (l *Log) Lagging(seq uint64) bool {
@@ -271,7 +291,7 @@ func (l *Log) LossNotice() (seq uint64, ok bool) {
 func (l *Log) discard() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.chunks, l.bytes, l.floor = nil, 0, l.reach
+	l.chunks, l.bytes, l.floor, l.gone = nil, 0, l.reach, l.reach
 	l.wakeAll()
 }
 
