@@ -118,8 +118,12 @@ func TestUnseenNoticeDropped(t *testing.T) {
 	beginLog(l, 1)
 	l.swap(is)
 	fill(l, 1, 200, 1000)
-	cur := &Cursor{Place: Place{Pos: at(1, 20_000, 1)}, Sub: sub, log: l}
-	if _, _, err := cur.Next(nil, 1<<20, ToEnd); err != errBehind {
-		t.Errorf("it goes on under the config before: %v", err)
+	for _, more := range []string{"nothing", "another config, which is still in the log"} {
+		cur := &Cursor{Place: Place{Pos: at(1, 20_000, 1)}, Sub: sub, log: l}
+		if _, _, err := cur.Next(nil, 1<<20, ToEnd); err != errBehind {
+			t.Errorf("after that came %s: it goes on under the config before: %v", more, err)
+		}
+		l.swap(was)
+		fill(l, 200, 202, 1000)
 	}
 }

@@ -22,7 +22,7 @@ type Log struct {
 	total   int64        // ever appended
 	floor   cdc.Position // readers that come stand at it, or past it
 	gone    cdc.Position // of the newest frame that was dropped
-	noticed uint64       // the number after that of the newest notice; 0: there was none
+	missed  uint64       // the number after that of the newest notice that was dropped; 0: none was
 	head    cdc.Position // the newest checkpoint; zero: none yet
 	reach   cdc.Position // everything at or before it is or was here: head, or a frame of an unfinished group
 	headAt  time.Time
@@ -44,7 +44,8 @@ type chunk struct {
 	first  uint64
 	frames []*frame.Frame
 	bytes  int64
-	total  int64 // Log.total after its last frame
+	total  int64  // Log.total after its last frame
+	notice uint64 // the number after that of its newest notice; 0: it has none
 }
 
 func (c *chunk) last() *frame.Frame { return c.frames[len(c.frames)-1] }
@@ -93,6 +94,9 @@ func (l *Log) append(f *frame.Frame) {
 	l.total += size
 	c.total = l.total
 	l.next++
+	if f.Notice() {
+		c.notice = l.next
+	}
 	if f.Pos.Compare(l.reach) > 0 {
 		l.reach = f.Pos
 	}
@@ -121,7 +125,7 @@ func (l *Log) evict() {
 	drop := 0
 	for l.bytes > l.limit && drop < len(l.chunks)-1 {
 		l.bytes -= l.chunks[drop].bytes
-		l.gone = l.chunks[drop].last().Pos
+		l.gone, l.missed = l.chunks[drop].last().Pos, max(l.missed, l.chunks[drop].notice)
 		if l.gone.Compare(l.floor) > 0 {
 			l.floor = l.gone
 		}
@@ -151,7 +155,6 @@ func (l *Log) swap(c *frame.Catalog) {
 	defer l.mu.Unlock()
 	l.catalog = c
 	l.append(&frame.Frame{Pos: l.reach, Stream: -1, Kind: frame.Swapped, Catalog: c})
-	l.noticed = l.next
 	l.floor = l.reach
 	l.evict()
 	l.wakeAll()
@@ -186,7 +189,6 @@ func (l *Log) restart(head cdc.Position) {
 	l.floor, l.reach, l.head, l.gone = head, head, cdc.Position{}, cdc.Position{}
 	// With the config: the notice of a new one may be among the frames that are gone.
 	l.append(&frame.Frame{Pos: head, Stream: -1, Kind: frame.LostAll, Loss: why, Catalog: l.catalog})
-	l.noticed = l.next
 	l.wakeAll()
 }
 
@@ -245,8 +247,7 @@ func (l *Log) oldest(of Place) (seq uint64, ok bool) {
 	if len(l.chunks) > 0 {
 		seq = l.chunks[0].first
 	}
-	unseen := l.noticed > of.Seq && l.noticed <= seq
-	return seq, l.lost == nil && l.losses == of.Losses && !unseen && of.Seq < seq && of.Pos.Compare(l.gone) >= 0
+	return seq, l.lost == nil && l.losses == of.Losses && l.missed <= of.Seq && of.Seq < seq && of.Pos.Compare(l.gone) >= 0
 }
 
 // Lagging tells whether a reader that comes to frame number seq next would soon find
@@ -291,6 +292,9 @@ func (l *Log) LossNotice() (seq uint64, ok bool) {
 func (l *Log) discard() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for i := range l.chunks {
+		l.missed = max(l.missed, l.chunks[i].notice)
+	}
 	l.chunks, l.bytes, l.floor, l.gone = nil, 0, l.reach, l.reach
 	l.wakeAll()
 }
