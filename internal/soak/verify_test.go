@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"testing"
 	"time"
 )
 
@@ -269,4 +270,46 @@ func (s *subscriber) surplus(v *verdict, got []record, k int) {
 	}
 	v.repeated++
 	v.note("%v has no change of its own in the binlog", got[k].at)
+}
+
+// TestJudgeAfterReset: a reset in the midst of a statement excuses rows that did not come.
+// It excuses none that say something else, or come twice, or in another order.
+func TestJudgeAfterReset(t *testing.T) {
+	begins, of := group{1, 50}, group{1, 100}
+	tr := &truth{schema: plainTables(), groups: map[group]bool{begins: true, of: true}, bounds: map[group]bool{begins: true},
+		lineage: map[uint32]uint32{1: 7}, lost: map[place]bool{{of, 0}: true}}
+	for row := range uint32(4) { // of one statement, in events 0 to 3
+		tr.facts = append(tr.facts, fact{at: at{1, 100, 0, row}, lastEvent: 3, hash: [3]uint64{opInsert: uint64(row) + 1}})
+	}
+	for _, c := range []struct {
+		came string
+		rows []uint64
+		told bool
+		good bool
+	}{
+		{"all", []uint64{1, 2, 3, 4}, true, true},
+		{"the last two, after a reset", []uint64{3, 4}, true, true},
+		{"the second and the last, after a reset", []uint64{2, 4}, true, true},
+		{"the last two, without a reset", []uint64{3, 4}, false, false},
+		{"a row that is none, after a reset", []uint64{9, 4}, true, false},
+		{"one row twice, after a reset", []uint64{3, 3}, true, false},
+		{"two in another order, after a reset", []uint64{4, 3}, true, false},
+	} {
+		s := newSubscriber(tr.schema, c.came, nil, t.Errorf)
+		s.streams, s.lineage = []int{0}, map[uint32]uint32{1: 7}
+		s.turns = []turn{{from: id{at: at{file: 1, pos: 50}, lineage: 7}}}
+		if c.told {
+			s.turns = append(s.turns, turn{from: id{at: at{file: 1, pos: 100}, change: true, lineage: 7}, reason: "schema",
+				message: `{"lastEventId":"binlog.000001/100~00000007"}`})
+		}
+		for n, hash := range c.rows {
+			s.records = append(s.records, record{at: at{1, 100, 3, uint32(n)}, hash: hash})
+		}
+		if c.rows[0] == 1 {
+			s.records[0].at.event = 0
+		}
+		if v := s.verify(tr, nil); v.bad() == c.good {
+			t.Errorf("%s: %+v", c.came, v)
+		}
+	}
 }

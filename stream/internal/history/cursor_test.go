@@ -15,10 +15,7 @@ import (
 // own gets the second as well, wherever pieces of the log and of its reading end.
 func TestVariantsOfOneChange(t *testing.T) {
 	c := frame.NewCatalog(fakeRenderer{param: true}, nil)
-	sub, err := c.Subscribe([]string{"picks"}, map[string]string{"team": "b"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sub := subscribe(t, c, map[string]string{"team": "b"})
 	l := newLog(1<<30, c)
 	l.publish(nil, at(1, 100, 1), time.Time{})
 	const n = 500
@@ -62,10 +59,7 @@ func TestVariantsOfOneChange(t *testing.T) {
 // read, what it wants is still there, and it is not sent to begin another such lane.
 func TestBigGroupUnderOldConfig(t *testing.T) {
 	was, is := frame.NewCatalog(fakeRenderer{}, nil), frame.NewCatalog(fakeRenderer{}, nil)
-	sub, err := was.Subscribe([]string{"picks"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sub := subscribe(t, was, nil)
 	l := newLog(MinHistory, was)
 	start, end := at(1, 100, 1), at(1, 200, 1)
 	l.publish(nil, start, time.Time{})
@@ -110,10 +104,7 @@ func TestBigGroupUnderOldConfig(t *testing.T) {
 // in the log, is not served as if nothing had changed.
 func TestUnseenNoticeDropped(t *testing.T) {
 	was, is := frame.NewCatalog(fakeRenderer{}, nil), frame.NewCatalog(fakeRenderer{}, nil)
-	sub, err := was.Subscribe([]string{"picks"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sub := subscribe(t, was, nil)
 	l := newLog(MinHistory, was)
 	beginLog(l, 1)
 	l.swap(is)

@@ -149,14 +149,20 @@ func (f *fakeSource) Replay(ctx context.Context, from cdc.Position, h cdc.Handle
 	return ctx.Err()
 }
 
+func subscribe(t *testing.T, c *frame.Catalog, params map[string]string) *frame.Subscription {
+	t.Helper()
+	sub, err := c.Subscribe([]string{"picks"}, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sub
+}
+
 // newStore is a Store of src that runs until stop is called.
 func newStore(t *testing.T, src Source, o Options) (s *Store, sub *frame.Subscription, stop func()) {
 	t.Helper()
 	c := frame.NewCatalog(fakeRenderer{}, nil)
-	sub, err := c.Subscribe([]string{"picks"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sub = subscribe(t, c, nil)
 	o.Logger = slog.New(slog.DiscardHandler)
 	s = New(src, c, o)
 	ctx, cancel := context.WithCancel(t.Context())

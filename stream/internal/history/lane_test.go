@@ -16,10 +16,7 @@ import (
 func pastLane(t *testing.T, pos cdc.Position) (*lane, *Cursor) {
 	t.Helper()
 	c := frame.NewCatalog(fakeRenderer{}, nil)
-	sub, err := c.Subscribe([]string{"picks"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sub := subscribe(t, c, nil)
 	m := &lanes{LaneOptions: LaneOptions{Window: 1000}.withDefaults(0)}
 	l := &lane{feed: newFeed(c, MinHistory), lanes: m, news: make(chan struct{}, 1), seats: map[*laneSeat]bool{}}
 	l.ctx, l.end = context.WithCancelCause(t.Context())
