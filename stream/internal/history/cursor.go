@@ -77,7 +77,8 @@ func (c *Cursor) Replaying() bool { return c.seat != nil }
 // Store.Move deals with.
 func (c *Cursor) Next(buf []byte, limit int, until uint64) ([]byte, View, error) {
 	for {
-		v, ok := c.log.Read(c.Seq)
+		from := c.Seq
+		v, ok := c.log.Read(from)
 		if !ok {
 			var err error
 			if buf, err = c.find(v, buf); err != nil {
@@ -98,7 +99,7 @@ func (c *Cursor) Next(buf []byte, limit int, until uint64) ([]byte, View, error)
 			rest = rest[len(run):]
 			if !c.Until.IsZero() && run[0].Pos.Compare(c.Until) > 0 {
 				c.Pos = c.Until
-				return buf, v, nil
+				return buf, v.upTo(c.Seq - from), nil
 			}
 			var err error
 			begun := c.Begun
@@ -106,6 +107,9 @@ func (c *Cursor) Next(buf []byte, limit int, until uint64) ([]byte, View, error)
 				return buf, v, err
 			}
 			if len(buf) >= limit || c.Seq == until || c.Big != nil || c.Begun != begun {
+				if c.Replaying() { // which keeps what is left of these frames
+					v = v.upTo(c.Seq - from)
+				}
 				return buf, v, nil
 			}
 		}

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -213,11 +214,17 @@ func (l *lane) wait() error {
 		}
 		reach, total := l.log.extent()
 		fastest, any, waiting := l.pacers(reach)
-		if !any || total-fastest <= l.lanes.Window/2 || total < l.rushing {
+		if !any || total < l.rushing {
+			l.log.keep(math.MaxInt64)
+			return nil
+		}
+		if total-fastest <= l.lanes.Window/2 {
+			l.log.keep(fastest)
 			return nil
 		}
 		if waiting && time.Since(begin) >= l.lanes.Patience {
 			l.rushing = total + l.lanes.Window/2
+			l.log.keep(math.MaxInt64)
 			return nil
 		}
 		if l.overdue() {

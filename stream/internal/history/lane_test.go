@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -64,6 +65,74 @@ func TestLaneWaitsForItsReader(t *testing.T) {
 			if took := time.Since(begun); took != time.Hour+time.Millisecond || (err != nil) != (what == "leaves") {
 				t.Errorf("%s: the lane waited %s: %v", what, took, err)
 			}
+		})
+	}
+}
+
+// TestLaneKeepsWhatItsReaderLacks: a reader that takes one event at a time gets all of a
+// transaction, with rows nearly as large as the lane's window, in one lane. Where a piece
+// of it pushed out what the reader had still to take, each lane after ended in the same
+// way, for ever.
+func TestLaneKeepsWhatItsReaderLacks(t *testing.T) {
+	for _, first := range []int{0, 1, 45, 90} { // where in the transaction the reader stands
+		synctest.Test(t, func(t *testing.T) {
+			c := frame.NewCatalog(fakeRenderer{}, nil)
+			const window = 64 << 10
+			l := &lane{feed: newFeed(c, window), lanes: &lanes{LaneOptions: LaneOptions{}.withDefaults(window)},
+				news: make(chan struct{}, 1), seats: map[*laneSeat]bool{}}
+			l.lanes.Window = window
+			l.ctx, l.end = context.WithCancelCause(t.Context())
+			l.pace, l.reached = l.wait, func(cdc.Position) error { return nil }
+			start, end := at(1, 100, 1), at(1, 200, 1)
+			l.log.publish(nil, start, time.Time{})
+			pos := change(start, first, 0)
+			seat := &laneSeat{lane: l, start: pos}
+			l.seats[seat] = true
+			cur := &Cursor{Sub: subscribe(t, c, nil)}
+			if _, err := cur.attach(l.log, seat, l.log.find(pos), pos, nil); err != nil {
+				t.Fatal(err)
+			}
+			const n = 100
+			var want []string
+			for i := first + 1; i < n; i++ {
+				want = append(want, change(start, i, 0).String())
+			}
+			fed := make(chan error, 1) // the feed's one answer
+			go func() {
+				var err error
+				for i := 0; i < n && err == nil; i++ {
+					size := 700
+					if i%10 == 9 {
+						size = 60 << 10
+					}
+					pos := change(start, i, 0)
+					err = l.add(&frame.Frame{Pos: pos, Block: blockOf(pos, make([]byte, size))})
+				}
+				fed <- errors.Join(err, l.flush(end, time.Time{}))
+			}()
+			var got []string
+			var most int64
+			for len(got) < len(want) {
+				buf, v, err := cur.Next(nil, 1, ToEnd)
+				if err != nil {
+					t.Fatalf("from event %d, after %d more: %v", first, len(got), err)
+				}
+				got = append(got, ids(append(buf, cur.Big...))...)
+				cur.Big = nil
+				if cur.Took(v); len(v.Frames) == 0 {
+					<-v.Wake
+				}
+				synctest.Wait() // the lane goes as far as it may
+				most = max(most, l.log.Held())
+			}
+			same(t, "the reader", got, want)
+			if most > 4*window {
+				t.Errorf("from event %d: the lane held %d bytes, of a window of %d", first, most, window)
+			}
+			if err := <-fed; err != nil {
+				t.Error(err)
+			}
+			cur.Detach()
 		})
 	}
 }

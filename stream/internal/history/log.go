@@ -1,6 +1,7 @@
 package history
 
 import (
+	"math"
 	"sort"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type Log struct {
 	next    uint64       // number of the frame that comes next
 	bytes   int64        // held
 	total   int64        // ever appended
+	taken   int64        // what total was after the last frame that may be dropped; see keep
 	floor   cdc.Position // readers that come stand at it, or past it
 	gone    cdc.Position // of the newest frame that was dropped
 	missed  uint64       // the number after that of the newest notice that was dropped; 0: none was
@@ -54,7 +56,17 @@ func (c *chunk) full(size int64) bool {
 }
 func (c *chunk) end() uint64 { return c.first + uint64(len(c.frames)) }
 
-func newLog(limit int64, c *frame.Catalog) *Log { return &Log{limit: limit, catalog: c} }
+func newLog(limit int64, c *frame.Catalog) *Log {
+	return &Log{limit: limit, taken: math.MaxInt64, catalog: c}
+}
+
+// keep has the log hold what came after its total was this, however much it is: the
+// reader that a lane waits for has not taken it. MaxInt64: there is none.
+func (l *Log) keep(taken int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken = taken
+}
 
 // publish appends frames and, where head is not zero, moves the checkpoint
 // past them. Both become visible at once.
@@ -68,13 +80,14 @@ func (l *Log) publish(frames []*frame.Frame, head cdc.Position, at time.Time) {
 		l.restart(head)
 		frames = nil
 	}
+	before := l.total
 	for _, f := range frames {
 		l.append(f)
 	}
 	if !head.IsZero() {
 		l.advance(head, at)
 	}
-	l.evict()
+	l.evict(before)
 	if len(frames) > 0 {
 		l.wakeAll()
 	}
@@ -121,9 +134,11 @@ func (l *Log) advance(head cdc.Position, at time.Time) {
 	}
 }
 
-func (l *Log) evict() {
+// evict makes room. What was appended after total was before stays: a piece with a big
+// row may be larger than the log, and nobody has seen it yet.
+func (l *Log) evict(before int64) {
 	drop := 0
-	for l.bytes > l.limit && drop < len(l.chunks)-1 {
+	for l.bytes > l.limit && drop < len(l.chunks)-1 && l.chunks[drop].total <= min(before, l.taken) {
 		l.bytes -= l.chunks[drop].bytes
 		l.gone, l.missed = l.chunks[drop].last().Pos, max(l.missed, l.chunks[drop].notice)
 		if l.gone.Compare(l.floor) > 0 {
@@ -154,9 +169,10 @@ func (l *Log) swap(c *frame.Catalog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.catalog = c
+	before := l.total
 	l.append(&frame.Frame{Pos: l.reach, Stream: -1, Kind: frame.Swapped, Catalog: c})
 	l.floor = l.reach
-	l.evict()
+	l.evict(before)
 	l.wakeAll()
 }
 
@@ -213,6 +229,14 @@ type View struct {
 
 	total  int64 // Log.total after Frames
 	closed error // nothing more will come
+}
+
+// upTo is the View of a reader that has taken the first n of its frames.
+func (v View) upTo(n uint64) View {
+	for _, f := range v.Frames[n:] {
+		v.total -= f.Size()
+	}
+	return v
 }
 
 // Read gives frames from number seq on; ok is false where they are no longer held.
