@@ -7,6 +7,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"rowcast/internal/throwaway"
 )
 
 // asMain has the test binary be rowcast, for tests that send signals to it.
@@ -23,7 +25,7 @@ func TestMain(m *testing.M) {
 type leakChecked struct{ m *testing.M }
 
 func (l leakChecked) Run() int {
-	code := l.m.Run()
+	code := throwaway.Lending{M: l.m}.Run()
 	if code == 0 {
 		// glog, which Vitess brings along, starts this when it is imported.
 		glog := goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon")

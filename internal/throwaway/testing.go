@@ -2,6 +2,7 @@ package throwaway
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -17,21 +18,27 @@ type TB interface {
 	Logf(format string, args ...any)
 }
 
-// Test starts a server for a test, which ends with it. It fails the test when
-// there is none: a test that needs a server is never skipped.
+// Test is a server for a test alone, which ends with it; see Lending. It fails the test
+// when there is none: a test that needs a server is never skipped.
 func Test(t TB, f Flavor, args ...string) *Server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	s, err := Start(ctx, Options{Flavor: f, Args: args})
-	if err != nil {
-		t.Fatal(err)
+	s := lent.take(f, args)
+	if s == nil {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		var err error
+		if s, err = Start(ctx, Options{Flavor: f, Args: args}); err != nil {
+			t.Fatal(err)
+		}
+		if s.fresh, err = s.state(); err != nil {
+			t.Fatal(errors.Join(err, s.Close()))
+		}
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the end of %s's log: %s", s.Flavor(), s.logTail(0))
 		}
-		if err := s.Close(); err != nil {
+		if err := lent.giveBack(s, t.Failed()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -68,6 +68,9 @@ type Server struct {
 	proc   *program.Process // the current or the last run; nil before the first
 	closed bool
 
+	touched bool   // it was stopped, killed or restarted
+	fresh   string // its state when it was new, where it may be lent again
+
 	current atomic.Pointer[program.Process] // proc, for PID to read while Restart waits
 
 	sqlMu sync.Mutex // guards conn and what runs on it
@@ -127,6 +130,7 @@ func (s *Server) start(ctx context.Context) error {
 func (s *Server) Stop(ctx context.Context) error {
 	s.life.Lock()
 	defer s.life.Unlock()
+	s.touched = true
 	return s.stop(ctx)
 }
 
@@ -151,6 +155,7 @@ func (s *Server) stop(ctx context.Context) error {
 func (s *Server) Kill() error {
 	s.life.Lock()
 	defer s.life.Unlock()
+	s.touched = true
 	if s.proc != nil {
 		s.logf("killing %s", s.bin.flavor)
 		s.proc.Kill()
@@ -164,6 +169,7 @@ func (s *Server) Kill() error {
 func (s *Server) Restart(ctx context.Context, extraArgs ...string) error {
 	s.life.Lock()
 	defer s.life.Unlock()
+	s.touched = true
 	if s.closed {
 		return fmt.Errorf("restart %s: it is closed; start a new one", s.bin.flavor)
 	}
