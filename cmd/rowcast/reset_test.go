@@ -74,13 +74,7 @@ func TestPurgeAndReset(t *testing.T) {
 		}
 		i.stop()
 
-		// Lineages are whole seconds: the new first file must not begin in the old one's.
-		nextSecond(t)
-		reset := "RESET MASTER"
-		if f == throwaway.MySQL {
-			reset = "RESET BINARY LOGS AND GTIDS"
-		}
-		exec(t, s, reset)
+		resetBinlog(t, s)
 		i = launch(t, config).ready(t)
 		wantReset(t, s, i, before, "foreign")
 		wantReset(t, s, i, after, "foreign|ahead") // there is no second file yet
@@ -97,12 +91,7 @@ func TestResumeAfterResetWhileReading(t *testing.T) {
 		c := subscribe(t, i.url+"/events/picks", "").begun(t)
 		insertPick(t, s, 1, "older")
 		id := c.wait(t, 1)[0].id
-		nextSecond(t)
-		reset := "RESET MASTER"
-		if f == throwaway.MySQL {
-			reset = "RESET BINARY LOGS AND GTIDS"
-		}
-		exec(t, s, reset)
+		resetBinlog(t, s)
 		late := subscribe(t, i.url+"/events/picks", id)
 		for _, c := range []*sseClient{c, late} {
 			c.until(t, "a reset", func() bool {
@@ -123,11 +112,7 @@ func TestResetWhileReading(t *testing.T) {
 		i := launch(t, configFor(s, twoStreams)).ready(t)
 		oldAndNew(t, s, i)
 		c := subscribe(t, i.url+"/events/picks", "").begun(t)
-		if f == throwaway.MySQL {
-			exec(t, s, "RESET BINARY LOGS AND GTIDS")
-		} else {
-			exec(t, s, "RESET MASTER")
-		}
+		resetBinlog(t, s)
 		if first := c.wait(t, 1)[0]; first.event != "reset" {
 			t.Errorf("%+v", first)
 		}
@@ -141,13 +126,25 @@ func TestResetWhileReading(t *testing.T) {
 	})
 }
 
+// resetBinlog begins the binlog anew. Lineages are whole seconds: the new first file
+// must not begin in the old one's.
+func resetBinlog(t *testing.T, s *throwaway.Server) {
+	t.Helper()
+	nextSecond(t)
+	if s.Flavor() == throwaway.MySQL {
+		exec(t, s, "RESET BINARY LOGS AND GTIDS")
+	} else {
+		exec(t, s, "RESET MASTER")
+	}
+}
+
 func TestIDsOfOthers(t *testing.T) {
 	ids, newer := map[throwaway.Flavor]string{}, map[throwaway.Flavor]string{}
 	servers := map[throwaway.Flavor]*throwaway.Server{}
 	instances := map[throwaway.Flavor]*instance{}
 	for _, f := range throwaway.Flavors {
-		nextSecond(t) // two servers begun in one second have one lineage
 		s := draft(t, f)
+		resetBinlog(t, s) // two that were begun in one second have one lineage
 		i := launch(t, configFor(s, twoStreams)).ready(t)
 		ids[f], newer[f] = oldAndNew(t, s, i)
 		servers[f], instances[f] = s, i
