@@ -67,14 +67,13 @@ func TestRefusedPositions(t *testing.T) {
 		refused(good.String(), ErrPurged)
 		refused("binlog.000002/4", ErrPurged)
 
-		reset := "RESET BINARY LOGS AND GTIDS"
-		if flavor == throwaway.MariaDB {
-			reset = "RESET MASTER"
-		}
 		rd.stop()
 		<-rd.done
 		waitForSecond(t, rd.at) // of the newest file
-		exec(t, s, reset, "INSERT INTO draft.picks (player) VALUES ('d')")
+		if err := s.ResetBinlog(); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, s, "INSERT INTO draft.picks (player) VALUES ('d')")
 		refused(good.String(), ErrForeign)
 		refused(rd.at.String(), ErrForeign)
 	})

@@ -25,22 +25,28 @@ func TestMillionRowsExact(t *testing.T) {
 		start := subscribe(t, p.url+"/events/picks", "").begun(t)
 		id := start.lastID()
 		start.close()
-		result := make(chan error, 1) // the client's one answer
-		live := openStream(t, p.url+"/events/picks", id)
-		go func() { result <- countRows(live, rows) }()
+		results := make(chan error, 2) // one of each client
+		for range 2 {
+			resp := openStream(t, p.url+"/events/picks", id)
+			go func() { results <- countRows(resp, rows) }()
+		}
 		digits := "(SELECT 0 n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
 		exec(t, s, "INSERT INTO draft.picks (round, team, player) SELECT a.n, 'Oilers', CONCAT('player ', a.n, b.n, c.n, d.n, e.n, g.n) FROM "+
 			strings.Join([]string{digits + " a", digits + " b", digits + " c", digits + " d", digits + " e", digits + " g"}, ", "))
-		if err := <-result; err != nil {
-			t.Error(err)
-		}
-		// From the binlog: half of it, and from its middle on, far after what a lane can hold.
 		for range 2 {
-			last, err := readRows(openStream(t, p.url+"/events/picks", id), rows/2)
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+		// From the binlog: all of it, and from its middle on, far after what a lane can hold.
+		for _, n := range []int{rows, rows / 2, rows / 2} {
+			last, err := readRows(openStream(t, p.url+"/events/picks", id), n)
 			if err != nil {
 				t.Errorf("from the binlog, after %s: %v", id, err)
 			}
-			id = last
+			if n < rows {
+				id = last
+			}
 		}
 		peak := peakMemory(t, p.PID())
 		t.Logf("peak memory %d MiB", peak>>20)

@@ -131,10 +131,8 @@ func TestResetWhileReading(t *testing.T) {
 func resetBinlog(t *testing.T, s *throwaway.Server) {
 	t.Helper()
 	nextSecond(t)
-	if s.Flavor() == throwaway.MySQL {
-		exec(t, s, "RESET BINARY LOGS AND GTIDS")
-	} else {
-		exec(t, s, "RESET MASTER")
+	if err := s.ResetBinlog(); err != nil {
+		t.Fatal(err)
 	}
 }
 

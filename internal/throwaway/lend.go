@@ -22,8 +22,9 @@ const maxIdle = 4
 
 var lent lender
 
-// Lending runs tests whose servers, those of Test, are used again. A test can't tell:
-// a server that was stopped or killed, or that is not as it was, is not lent again.
+// Lending runs tests whose servers, those of Test, are used again. A test can't tell,
+// but for the second in which the binlog begins: a server that was stopped or killed, or
+// that is not as it was, is not lent again.
 type Lending struct{ M interface{ Run() int } }
 
 // Run runs the tests, and closes what was lent.
@@ -37,16 +38,12 @@ func (l Lending) Run() int {
 	return code
 }
 
-func (l *lender) set(on bool) error {
+func (l *lender) set(on bool) (err error) {
 	l.mu.Lock()
 	idle := l.idle
 	l.on, l.idle = on, nil
 	l.mu.Unlock()
-	return closeAll(idle)
-}
-
-func closeAll(list []*Server) (err error) {
-	for _, s := range list {
+	for _, s := range idle {
 		err = errors.Join(err, s.Close())
 	}
 	return err
@@ -112,11 +109,7 @@ func (s *Server) renew() error {
 			}
 		}
 	}
-	reset := "RESET MASTER"
-	if s.bin.flavor == MySQL {
-		reset = "RESET BINARY LOGS AND GTIDS"
-	}
-	if err := s.Exec(reset); err != nil {
+	if err := s.ResetBinlog(); err != nil {
 		return err
 	}
 	state, err := s.state()

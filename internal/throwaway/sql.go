@@ -67,6 +67,14 @@ func (s *Server) Query(sql string) ([][]string, error) {
 	return rows, nil
 }
 
+// ResetBinlog begins the binlog anew, with its first file, and forgets all GTIDs.
+func (s *Server) ResetBinlog() error {
+	if s.bin.flavor == MySQL {
+		return s.Exec("RESET BINARY LOGS AND GTIDS")
+	}
+	return s.Exec("RESET MASTER")
+}
+
 func (s *Server) execute(sql string) (*mysql.Result, error) {
 	s.sqlMu.Lock()
 	defer s.sqlMu.Unlock()

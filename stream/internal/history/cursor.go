@@ -99,7 +99,7 @@ func (c *Cursor) Next(buf []byte, limit int, until uint64) ([]byte, View, error)
 			rest = rest[len(run):]
 			if !c.Until.IsZero() && run[0].Pos.Compare(c.Until) > 0 {
 				c.Pos = c.Until
-				return buf, v.upTo(c.Seq - from), nil
+				return buf, c.part(v, from), nil
 			}
 			var err error
 			begun := c.Begun
@@ -107,14 +107,22 @@ func (c *Cursor) Next(buf []byte, limit int, until uint64) ([]byte, View, error)
 				return buf, v, err
 			}
 			if len(buf) >= limit || c.Seq == until || c.Big != nil || c.Begun != begun {
-				if c.Replaying() { // which keeps what is left of these frames
-					v = v.upTo(c.Seq - from)
-				}
-				return buf, v, nil
+				return buf, c.part(v, from), nil
 			}
 		}
 		c.Took(v)
 	}
+}
+
+// part is the View of a cursor that has taken its frames, which begin with number from, up
+// to where it stands: a lane must not drop the others.
+func (c *Cursor) part(v View, from uint64) View {
+	if c.Replaying() {
+		for _, f := range v.Frames[c.Seq-from:] {
+			v.total -= f.Size()
+		}
+	}
+	return v
 }
 
 // find looks for the cursor's place where its number is no longer held.

@@ -12,27 +12,37 @@ import (
 	"rowcast/stream/frame"
 )
 
-// pastLane is a lane without a source that has read 20 changes, and a cursor that
-// joined it at pos.
+// loneLane is a lane without a source.
+func loneLane(t *testing.T, window int64) *lane {
+	m := &lanes{LaneOptions: LaneOptions{Window: window}.withDefaults(0)}
+	l := &lane{feed: newFeed(frame.NewCatalog(fakeRenderer{}, nil), MinHistory), lanes: m,
+		news: make(chan struct{}, 1), seats: map[*laneSeat]bool{}}
+	l.ctx, l.end = context.WithCancelCause(t.Context())
+	return l
+}
+
+// join is a cursor that joined the lane at pos.
+func (l *lane) join(t *testing.T, pos cdc.Position) *Cursor {
+	t.Helper()
+	seat := &laneSeat{lane: l, start: pos}
+	l.seats[seat] = true
+	cur := &Cursor{Sub: subscribe(t, l.Catalog(), nil)}
+	if _, err := cur.attach(l.log, seat, l.log.find(pos), pos, nil); err != nil {
+		t.Fatal(err)
+	}
+	return cur
+}
+
+// pastLane is one that has read 20 changes, and a cursor that joined it at pos.
 func pastLane(t *testing.T, pos cdc.Position) (*lane, *Cursor) {
 	t.Helper()
-	c := frame.NewCatalog(fakeRenderer{}, nil)
-	sub := subscribe(t, c, nil)
-	m := &lanes{LaneOptions: LaneOptions{Window: 1000}.withDefaults(0)}
-	l := &lane{feed: newFeed(c, MinHistory), lanes: m, news: make(chan struct{}, 1), seats: map[*laneSeat]bool{}}
-	l.ctx, l.end = context.WithCancelCause(t.Context())
+	l := loneLane(t, 1000)
 	l.log.publish(nil, at(1, 100, 1), time.Time{})
 	for i := range 20 {
 		pos := change(at(1, 200+i*100, 1), 0, 0)
 		l.log.publish([]*frame.Frame{{Pos: pos, Block: blockOf(pos, make([]byte, 100))}}, at(1, 250+i*100, 1), time.Time{})
 	}
-	seat := &laneSeat{lane: l, start: pos}
-	l.seats[seat] = true
-	cur := &Cursor{Sub: sub}
-	if _, err := cur.attach(l.log, seat, l.log.find(pos), pos, nil); err != nil {
-		t.Fatal(err)
-	}
-	return l, cur
+	return l, l.join(t, pos)
 }
 
 // TestLaneIsNotHeldAtItsEnd: a lane paces itself by its readers. One that has come to
@@ -76,22 +86,12 @@ func TestLaneWaitsForItsReader(t *testing.T) {
 func TestLaneKeepsWhatItsReaderLacks(t *testing.T) {
 	for _, first := range []int{0, 1, 45, 90} { // where in the transaction the reader stands
 		synctest.Test(t, func(t *testing.T) {
-			c := frame.NewCatalog(fakeRenderer{}, nil)
-			const window = 64 << 10
-			l := &lane{feed: newFeed(c, window), lanes: &lanes{LaneOptions: LaneOptions{}.withDefaults(window)},
-				news: make(chan struct{}, 1), seats: map[*laneSeat]bool{}}
-			l.lanes.Window = window
-			l.ctx, l.end = context.WithCancelCause(t.Context())
+			const window = MinHistory
+			l := loneLane(t, window)
 			l.pace, l.reached = l.wait, func(cdc.Position) error { return nil }
 			start, end := at(1, 100, 1), at(1, 200, 1)
 			l.log.publish(nil, start, time.Time{})
-			pos := change(start, first, 0)
-			seat := &laneSeat{lane: l, start: pos}
-			l.seats[seat] = true
-			cur := &Cursor{Sub: subscribe(t, c, nil)}
-			if _, err := cur.attach(l.log, seat, l.log.find(pos), pos, nil); err != nil {
-				t.Fatal(err)
-			}
+			cur := l.join(t, change(start, first, 0))
 			const n = 100
 			var want []string
 			for i := first + 1; i < n; i++ {

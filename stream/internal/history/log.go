@@ -231,14 +231,6 @@ type View struct {
 	closed error // nothing more will come
 }
 
-// upTo is the View of a reader that has taken the first n of its frames.
-func (v View) upTo(n uint64) View {
-	for _, f := range v.Frames[n:] {
-		v.total -= f.Size()
-	}
-	return v
-}
-
 // Read gives frames from number seq on; ok is false where they are no longer held.
 func (l *Log) Read(seq uint64) (v View, ok bool) {
 	l.mu.Lock()
