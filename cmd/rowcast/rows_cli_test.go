@@ -86,7 +86,7 @@ func TestTailRowsExact(t *testing.T) {
 		config := rowsConfig(s, allPicks)
 		i := launch(t, config).ready(t)
 		o := witness(t, i, "picks", "draft.picks", "")
-		o.less = byID
+		o.order = "id"
 		fillPicks(t, s, 100)
 		file := writeConfig(t, config)
 		stop := write(t, s, 2, onPicks(150))

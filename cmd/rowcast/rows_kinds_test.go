@@ -273,7 +273,7 @@ func TestRowsAsJSON(t *testing.T) {
 		i := launch(t, rowsConfig(s, allPicks, lastPicks, "name = \"draft.teams\"\nas = \"teams\"",
 			"name = \"draft.picks\"\nas = \"badge\"\nrows = 1\ndata = \"text\"\ntext = \"{{.player}}\"")).ready(t)
 		o := witness(t, i, "picks", "draft.picks", "")
-		o.less = byID
+		o.order = "id"
 		fillPicks(t, s, 50)
 		resp, answer := getRows(t, http.MethodGet, i.url+"/rows/last", "")
 		if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/json" || len(answer.Rows) != 20 || !answer.More {
@@ -361,7 +361,7 @@ func TestRowsByLongPoll(t *testing.T) {
 		s := draft(t, f)
 		i := launch(t, rowsConfig(s, allPicks)).ready(t)
 		o := witness(t, i, "picks", "draft.picks", "")
-		o.less = byID
+		o.order = "id"
 		fillPicks(t, s, 3000) // more than an answer holds
 		stop := write(t, s, 2, onPicks(3500))
 		var blocks []sseEvent

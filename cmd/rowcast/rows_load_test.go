@@ -213,7 +213,7 @@ func TestRowsBesideAlter(t *testing.T) {
 		config := rowsConfig(s, allPicks+"\ncolumns = [\"id\", \"round\", \"team\", \"player\"]")
 		instances := []*instance{launch(t, config).ready(t), launch(t, config).ready(t)}
 		o := witness(t, instances[0], "picks", "draft.picks", "")
-		o.less = byID
+		o.order = "id"
 		fillPicks(t, s, 100)
 		stop := write(t, s, 2, onPicks(150))
 		alters := make(chan error, 1) // its end never waits for us

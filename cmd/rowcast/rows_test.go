@@ -32,19 +32,17 @@ const (
 )
 
 // number is a column of a row, as a whole number.
-func number(m rowsMessage, column string) int64 {
-	var row map[string]any
-	decoder := json.NewDecoder(strings.NewReader(string(m.Row)))
+func number(row, column string) int64 {
+	var columns map[string]any
+	decoder := json.NewDecoder(strings.NewReader(row))
 	decoder.UseNumber()
-	if decoder.Decode(&row) != nil {
+	if decoder.Decode(&columns) != nil {
 		return 0
 	}
-	value, _ := row[column].(json.Number)
+	value, _ := columns[column].(json.Number)
 	n, _ := value.Int64()
 	return n
 }
-
-func byID(a, b rowsMessage) bool { return number(a, "id") < number(b, "id") }
 
 // write has several connections write until stop is called: each statement that it
 // gets from sql is a part of a transaction, one in ten of which is rolled back.
@@ -254,7 +252,7 @@ func TestRowsThenChanges(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				ids = append(ids, number(m, "id"))
+				ids = append(ids, number(string(m.Row), "id"))
 			}
 			m, _ := ready.message()
 			if fmt.Sprint(ids) != fmt.Sprint(want) || m.Rows != len(want) || m.More != (len(want) < 6) {
@@ -327,7 +325,7 @@ func TestRowsExactUnderWriters(t *testing.T) {
 		stop()
 		insertLastPick(t, s, 3)
 		for n, o := range truths {
-			o.less = byID
+			o.order = "id"
 			o.close(t, lastPick)
 			for _, v := range visitors[n] {
 				v.untilMark(t, lastPick)
@@ -351,7 +349,7 @@ func TestRowsResumeAfterEachRow(t *testing.T) {
 		config := rowsConfig(s, allPicks)
 		first, second := launch(t, config).ready(t), launch(t, config).ready(t)
 		o := witness(t, first, "picks", "draft.picks", "")
-		o.less = byID
+		o.order = "id"
 		const rows = 60
 		fillPicks(t, s, rows)
 		stop := write(t, s, 2, onPicks(2*rows))
@@ -390,7 +388,7 @@ func TestRowsInChunks(t *testing.T) {
 		config := rowsConfig(s, allPicks)
 		instances := []*instance{launch(t, config).ready(t), launch(t, config).ready(t)}
 		o := witness(t, instances[0], "picks", "draft.picks", "")
-		o.less = byID
+		o.order = "id"
 		const rows = 20_000
 		fillPicks(t, s, rows)
 		exec(t, s, "UPDATE draft.picks SET player = CONCAT(player, REPEAT('x', 1000)) WHERE id % 3 = 0")
@@ -441,7 +439,7 @@ func TestRowsOfSeveralStreams(t *testing.T) {
 		config := rowsConfig(s, allPicks, someTeams, "name = \"draft.players\"\nas = \"players\"")
 		first, second := launch(t, config).ready(t), launch(t, config).ready(t)
 		picks, teams := witness(t, first, "picks", "draft.picks", ""), witness(t, first, "teams", "draft.teams", "")
-		picks.less, teams.less, teams.limit = byID, byID, 2
+		picks.order, teams.order, teams.limit = "id", "id", 2
 		fillPicks(t, s, 30)
 		exec(t, s, "INSERT INTO draft.teams VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')")
 		onPick := onPicks(60)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,15 +99,6 @@ func (c contents) remove(key, row json.RawMessage) error {
 
 func numberedRow(row json.RawMessage, n int) string { return fmt.Sprintf("#%d %s", n, row) }
 
-// message is a row of c as it came.
-func (c contents) message(key string) rowsMessage {
-	m := rowsMessage{Row: json.RawMessage(c[key])}
-	if !strings.HasPrefix(key, "#") {
-		m.Key = json.RawMessage(key)
-	}
-	return m
-}
-
 // differs says how c differs from want; "" where it does not.
 func (c contents) differs(want contents) string {
 	var list []string
@@ -133,17 +126,48 @@ func (c contents) differs(want contents) string {
 // without rows was told it.
 type truth struct {
 	stream, table string
-	limit         int                         // 0: all
-	less          func(a, b rowsMessage) bool // the order in which rows come; nil: any
+	limit         int    // 0: all
+	order         string // the column of numbers by which rows come; "": in any order
 	client        *sseClient
 	changes       []sseEvent
 	at            []cdc.Position // of the changes
+
+	// Visitors are told the same, and comparing them must not read it again each time.
+	messages map[string]rowsMessage // by data
+	ranks    map[string]int64       // by row
+}
+
+// message is e.message.
+func (o *truth) message(e sseEvent) (rowsMessage, error) {
+	m, known := o.messages[e.data]
+	if known {
+		return m, nil
+	}
+	m, err := e.message()
+	if err == nil {
+		o.messages[e.data] = m
+	}
+	return m, err
+}
+
+// rank is where a row stands in the order.
+func (o *truth) rank(row string) int64 {
+	n, known := o.ranks[row]
+	if !known {
+		n = number(row, o.order)
+		o.ranks[row] = n
+	}
+	return n
 }
 
 // witness begins to record a stream whose table is empty.
 func witness(t testing.TB, i *instance, stream, table, query string) *truth {
 	t.Helper()
-	return &truth{stream: stream, table: table, client: subscribe(t, i.url+"/events/"+stream+"?rows=0"+query, "").begun(t)}
+	return &truth{
+		stream: stream, table: table,
+		client:   subscribe(t, i.url+"/events/"+stream+"?rows=0"+query, "").begun(t),
+		messages: map[string]rowsMessage{}, ranks: map[string]int64{},
+	}
 }
 
 // close waits for the change that holds a mark, and takes all up to it for the whole.
@@ -178,7 +202,7 @@ type moment struct {
 // advance goes on to a position.
 func (m *moment) advance(to cdc.Position) error {
 	for ; m.next < len(m.of.at) && m.of.at[m.next].Compare(to) <= 0; m.next++ {
-		change, err := m.of.changes[m.next].message()
+		change, err := m.of.message(m.of.changes[m.next])
 		if err == nil {
 			err = m.rows.apply(change)
 		}
@@ -189,23 +213,15 @@ func (m *moment) advance(to cdc.Position) error {
 	return nil
 }
 
-// sorted are rows in the order of less.
-func (o *truth) sorted(c contents) (list []rowsMessage) {
-	for k := range c {
-		list = append(list, c.message(k))
+// newest are the last rows of a window, by their order.
+func (o *truth) newest(c contents) map[string]bool {
+	rows := slices.Collect(maps.Values(c))
+	slices.SortFunc(rows, func(a, b string) int { return cmp.Compare(o.rank(a), o.rank(b)) })
+	within := map[string]bool{}
+	for _, row := range rows[max(0, len(rows)-o.limit):] {
+		within[row] = true
 	}
-	if o.less != nil {
-		slices.SortFunc(list, func(a, b rowsMessage) int {
-			switch {
-			case o.less(a, b):
-				return -1
-			case o.less(b, a):
-				return 1
-			}
-			return 0
-		})
-	}
-	return list
+	return within
 }
 
 // verify compares what a visitor got of a stream with the truth: at each ready it has
@@ -260,7 +276,7 @@ func (v *verifier) take(e sseEvent) error {
 		v.cut = true
 		return nil
 	}
-	m, err := e.message()
+	m, err := v.message(e)
 	switch {
 	case err != nil:
 		return err
@@ -297,12 +313,15 @@ func (v *verifier) row(m rowsMessage) error {
 	if !v.begun || v.ready {
 		return fmt.Errorf("a row outside of rows")
 	}
-	if v.less != nil && v.last.Row != nil && !v.less(v.last, m) {
-		return fmt.Errorf("comes after %s", v.last.Row)
-	}
-	if v.change && v.less != nil {
-		if err := v.compare(func(row rowsMessage) bool { return !v.less(v.last, row) }); err != nil {
-			return err
+	if v.order != "" && v.last.Row != nil {
+		last := v.rank(string(v.last.Row))
+		if v.rank(string(m.Row)) <= last {
+			return fmt.Errorf("comes after %s", v.last.Row)
+		}
+		if v.change {
+			if err := v.compare(func(row string) bool { return v.rank(row) <= last }); err != nil {
+				return err
+			}
 		}
 	}
 	v.count, v.last, v.change = v.count+1, m, false
@@ -310,13 +329,13 @@ func (v *verifier) row(m rowsMessage) error {
 }
 
 // compare compares what is shown with the truth, as far as within says.
-func (v *verifier) compare(within func(rowsMessage) bool) error {
+func (v *verifier) compare(within func(row string) bool) error {
 	if err := v.now.advance(v.pos); err != nil {
 		return err
 	}
 	want := contents{}
 	for k, row := range v.now.rows {
-		if within(v.now.rows.message(k)) {
+		if within(row) {
 			want[k] = row
 		}
 	}
@@ -334,14 +353,12 @@ func (v *verifier) isReady(e sseEvent, m rowsMessage) error {
 		return err
 	}
 	total := len(v.now.rows)
-	within := map[string]bool{} // what of the table is in a window
+	within := func(string) bool { return true }
 	if v.limit > 0 {
-		list := v.sorted(v.now.rows)
-		for _, row := range list[max(0, len(list)-v.limit):] {
-			within[string(row.Row)] = true
-		}
+		newest := v.newest(v.now.rows)
+		within = func(row string) bool { return newest[row] }
 	}
-	if err := v.compare(func(row rowsMessage) bool { return v.limit == 0 || within[string(row.Row)] }); err != nil {
+	if err := v.compare(within); err != nil {
 		return err
 	}
 	if v.ready = true; m.More != (v.limit > 0 && total > v.limit) {
@@ -363,7 +380,7 @@ func (v *verifier) changed(e sseEvent) error {
 	if id != want.id || e.data != want.data {
 		return fmt.Errorf("want %+v", want)
 	}
-	m, err := e.message()
+	m, err := v.message(e)
 	if err != nil {
 		return err
 	}
