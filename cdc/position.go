@@ -309,7 +309,7 @@ func parseNumber(what, s string) (uint32, error) {
 
 func parseLineage(s string) (uint32, error) {
 	n, err := strconv.ParseUint(s, 16, 32)
-	if err != nil || fmt.Sprintf("%08x", n) != s {
+	if err != nil || len(s) != 8 || strings.ToLower(s) != s {
 		return 0, fmt.Errorf("lineage %q is not 8 lower-case hex digits", s)
 	}
 	return uint32(n), nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -91,14 +92,14 @@ func readRows(resp *http.Response, n int) (id string, _ error) {
 		if !lines.Scan() {
 			return id, fmt.Errorf("ended after %d of %d rows, at %s: %v", got, n, last, lines.Err())
 		}
-		line := lines.Text()
-		if v, ok := strings.CutPrefix(line, "id: "); ok {
-			id = v
+		line := lines.Bytes()
+		if v, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
+			id = string(v)
 		}
-		if strings.HasPrefix(line, "event: reset") {
+		if bytes.HasPrefix(line, []byte("event: reset")) {
 			return id, fmt.Errorf("a reset after %d of %d rows, at %s", got, n, last)
 		}
-		if !strings.HasPrefix(line, "data: ") {
+		if !bytes.HasPrefix(line, []byte("data: ")) {
 			continue
 		}
 		p, err := cdc.ParsePosition(id)
