@@ -95,6 +95,36 @@ func bareServe(ctx context.Context, addr string) error {
 	}
 }
 
+// bareAnswer is the floor for first visitors: each request is answered by one write of
+// what standard input held, and its connection stays open.
+func bareAnswer(ctx context.Context, addr string) error {
+	body, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	answer := append([]byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"), body...)
+	l, err := net.Listen("tcp4", addr)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	context.AfterFunc(ctx, func() { os.Exit(0) })
+	request := make([]byte, 4096)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.Read(request); err != nil {
+			return err
+		}
+		if _, err := conn.Write(answer); err != nil {
+			return err
+		}
+	}
+}
+
 type bareLoop struct {
 	mu  sync.Mutex
 	fds []int

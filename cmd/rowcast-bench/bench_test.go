@@ -37,6 +37,7 @@ func TestSmall(t *testing.T) {
 		{"many", "fanout --scale 0.01 --duration 2s --only many", "| one stream, every row to all |10 tables, a row to 10 clients |a parameter for each client (room = :room)"},
 		{"idle", "fanout --scale 0.01 --duration 1s --only idle", "| rowcast |bare loop of writes "},
 		{"beside", "fanout --scale 0.02 --duration 1s --only beside", "| 100 idle |300 idle |100 idle, the rest of 300 another program's "},
+		{"rows", "rows --rows 20000 --visitors 50 --rooms 20 --samples 20 --duration 1s", "| 50 visitors at once of 100 rows: queries |20 visitors with a room each: queries |all of 20 k rows to one client, rows per s |live rows beside visitors / alone, p99 "},
 		{"poll", "poll --duration 1s --every 500ms --clients 20 --rest 2s", "| rowcast, 20 clients |the table polled every 500ms, 20 clients "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

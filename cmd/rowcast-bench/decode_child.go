@@ -26,13 +26,16 @@ import (
 )
 
 type childCmd struct {
-	Kind string `arg:"" help:"go-mysql, go-mysql-raw, rowcast or writes."`
-	Arg  string `arg:"" help:"What it works on, as JSON; for writes the address."`
+	Kind string `arg:"" help:"go-mysql, go-mysql-raw, rowcast, writes or answers."`
+	Arg  string `arg:"" help:"What it works on, as JSON; for writes and answers the address."`
 }
 
 func (c *childCmd) Run(b *bench) error {
-	if c.Kind == "writes" {
+	switch c.Kind {
+	case "writes":
 		return bareServe(b.ctx, c.Arg)
+	case "answers":
+		return bareAnswer(b.ctx, c.Arg)
 	}
 	var span binlogSpan
 	if err := json.Unmarshal([]byte(c.Arg), &span); err != nil {

@@ -30,6 +30,7 @@ type commands struct {
 	Decode decodeCmd `cmd:"" help:"Binlog to finished SSE frames beside go-mysql and mysqlbinlog."`
 	Fanout fanoutCmd `cmd:"" help:"CPU, memory and latency of many clients, beside a bare loop of writes and nchan."`
 	Poll   pollCmd   `cmd:"" help:"Latency beside a poll of the table, queries and memory at rest."`
+	Rows   rowsCmd   `cmd:"" help:"What first visitors with rows cost, beside a bare loop of writes, SELECT and the server's own client."`
 	Child  childCmd  `cmd:"" hidden:"" help:"A contender in a process of its own."`
 }
 
@@ -37,10 +38,11 @@ type allCmd struct {
 	Decode decodeCmd `embed:"" prefix:"decode-"`
 	Fanout fanoutCmd `embed:"" prefix:"fanout-"`
 	Poll   pollCmd   `embed:"" prefix:"poll-"`
+	Rows   rowsCmd   `embed:"" prefix:"rows-"`
 }
 
 func (a *allCmd) Run(b *bench) error {
-	for _, run := range []func(*bench) error{a.Poll.Run, a.Fanout.Run, a.Decode.Run} {
+	for _, run := range []func(*bench) error{a.Poll.Run, a.Fanout.Run, a.Rows.Run, a.Decode.Run} {
 		if err := run(b); err != nil {
 			return err
 		}

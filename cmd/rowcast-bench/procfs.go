@@ -53,6 +53,12 @@ func memoryOf(pids []int) (kB float64, err error) {
 	return kB, nil
 }
 
+// peakOf is the most that a process ever had in memory, in kB.
+func peakOf(pid int) (kB float64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return float64(field(string(text), "\nVmHWM:")), err
+}
+
 // childrenOf are the processes that pid has started.
 func childrenOf(pid int) (pids []int, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
