@@ -89,7 +89,8 @@ func (r *Rows) Append(b []byte) []byte {
 // that follow, may be handed out.
 func (r *Rows) Fits(p Position) bool {
 	const change = len("/4294967295.4294967295.63")
-	return len(p.String())+change+len("!")+bits.Len64(r.Pending)/4+2+base64.RawURLEncoding.EncodedLen(len(r.Key)) <= maxRowsID
+	var place [maxID]byte
+	return len(p.Append(place[:0]))+change+len("!")+bits.Len64(r.Pending)/4+2+base64.RawURLEncoding.EncodedLen(len(r.Key)) <= maxRowsID
 }
 
 // Next is the number of the stream whose rows are under way.

@@ -90,8 +90,12 @@ func (s *subscriber) answered(atEnd bool) bool {
 	return !s.Replaying() && s.poll.events || !time.Now().Before(s.due())
 }
 
-func (p *pollWire) Send(b []byte) error {
-	p.buf = append(p.buf, b...)
+func (p *pollWire) Send(parts ...[]byte) error {
+	from := len(p.buf)
+	for _, b := range parts {
+		p.buf = append(p.buf, b...)
+	}
+	b := p.buf[from:]
 	p.events = p.events || bytes.HasPrefix(b, []byte("data: ")) || bytes.Contains(b, []byte("\ndata: "))
 	if p.events && len(p.buf) >= pollBytes && !p.whole && bytes.HasSuffix(b, []byte("\n\n")) { // not between a block and its id
 		return errAnswered

@@ -17,27 +17,50 @@ const (
 	chunkRows = 4096
 	// rowsPatience is how long a client waits for rows before it is sent away.
 	rowsPatience = 30 * time.Second
+	// quickChunk is how long a quick client takes for a chunk.
+	quickChunk = time.Second
 )
 
 // sendRows gives the client the rows that it has still to get, and between them the
 // changes of what it has already. Its cursor stands where the last ones are of then.
 func (s *subscriber) sendRows(ctx context.Context) error {
+	none := func() {}
+	release := none // what was loaded ahead
+	defer func() { release() }()
+	quick := false // the client is: of a slow one, what was loaded ahead would be held for long
 	for s.Rows.Pending != 0 {
 		got, err := s.awaitRows(ctx)
-		if err != nil {
+		release()
+		if release = none; err != nil {
 			return err
 		}
 		if got == nil {
 			continue // they begin again, under another config
 		}
+		if quick {
+			release = s.ahead(got)
+		}
+		begun := time.Now()
 		err = s.sendPart(ctx, got)
 		got.Release()
 		if err != nil {
 			return err
 		}
+		quick = time.Since(begun) < quickChunk
 	}
 	s.Until, s.Why = cdc.Position{}, ""
 	return nil
+}
+
+// ahead has the rows after these loaded, while the client takes these: the database and
+// the network work side by side.
+func (s *subscriber) ahead(got *rows.Rows) (release func()) {
+	next, part := s.want()
+	if next.Chunk == 0 || !got.More || got.Last == nil {
+		return func() {}
+	}
+	next.After = string(got.Last)
+	return s.server.rows.Ahead(next, part)
 }
 
 // want is the rows that the client gets next.
@@ -139,7 +162,8 @@ func (s *subscriber) sendPart(ctx context.Context, got *rows.Rows) error {
 	if s.poll != nil {
 		s.poll.whole = !got.Plan.Resumable()
 	}
-	if err := s.sendList(got, from, buf); err != nil {
+	rest, err := s.sendList(got, from, buf)
+	if err != nil {
 		return err
 	}
 	s.sentRows += got.Len()
@@ -152,24 +176,22 @@ func (s *subscriber) sendPart(ctx context.Context, got *rows.Rows) error {
 		}
 		got.ID(&s.Rows, string(got.Last))
 		s.During = frame.During{Plan: got.Plan, Place: place, Key: got.Last}
-		return nil
+		return s.send(rest...)
 	}
 	s.Rows.Done()
 	s.During = frame.During{}
-	return s.send(frame.AppendReady(nil, cdc.ID{Position: got.At, Rows: s.Rows}, name, s.sentRows, got.More))
+	return s.send(append(rest, frame.AppendReady(nil, cdc.ID{Position: got.At, Rows: s.Rows}, name, s.sentRows, got.More))...)
 }
 
-// sendList sends rows, those past a place unless it is nil, after what buf holds.
-func (s *subscriber) sendList(got *rows.Rows, from, buf []byte) error {
+// sendList sends rows, those past a place unless it is nil, after what buf holds, but
+// for the rest of them, which goes out with what follows.
+func (s *subscriber) sendList(got *rows.Rows, from, buf []byte) (rest [][]byte, _ error) {
 	if len(s.Sub.Rows()) == 1 && s.After() == nil { // then from is nil
 		switch blocks, err := got.Blocks(); {
 		case err != nil:
-			return s.unsendable(err)
+			return nil, s.unsendable(err)
 		case blocks != nil:
-			if err := s.send(buf); err != nil {
-				return err
-			}
-			return s.send(blocks)
+			return [][]byte{buf, blocks}, nil
 		}
 	}
 	at := s.Rows
@@ -186,12 +208,12 @@ func (s *subscriber) sendList(got *rows.Rows, from, buf []byte) error {
 		return nil
 	})
 	if broken, ok := errors.AsType[sendError](err); ok {
-		return broken.error
+		return nil, broken.error
 	}
 	if err != nil {
-		return s.unsendable(err)
+		return nil, s.unsendable(err)
 	}
-	return s.send(buf)
+	return [][]byte{buf}, nil
 }
 
 // sendError is of the connection rather than of a row.

@@ -131,13 +131,17 @@ func (s *subscriber) deliver(buf []byte, v history.View) error {
 	return err
 }
 
-func (s *subscriber) send(buf []byte) error {
-	if len(buf) == 0 {
+func (s *subscriber) send(parts ...[]byte) error {
+	n := 0
+	for _, b := range parts {
+		n += len(b)
+	}
+	if n == 0 {
 		return nil
 	}
 	s.last = time.Now()
-	s.server.metrics.wrote(len(buf))
-	return s.wire.Send(buf)
+	s.server.metrics.wrote(n)
+	return s.wire.Send(parts...)
 }
 
 // idle waits for frames, a heartbeat, or the end.

@@ -16,8 +16,8 @@ const batchBytes = 16 << 10
 // from net/http, an httpWire, or a pollWire.
 type wire interface {
 	// Send writes whole blocks, which it does not change, and sees to it that they
-	// leave now.
-	Send(b []byte) error
+	// leave now, by one call of the system where it can.
+	Send(parts ...[]byte) error
 	// End is Send, and ends the response in order.
 	End(b []byte) error
 }
@@ -29,18 +29,17 @@ type httpWire struct {
 	rc *http.ResponseController
 }
 
-func (h httpWire) Send(b []byte) error {
-	if len(b) == 0 {
-		return nil
-	}
-	for piece := range slices.Chunk(b, batchBytes) { // a slow client may take long for all of them
-		// Not every writer has deadlines (tests' recorders); writing then still works.
-		_ = h.rc.SetWriteDeadline(time.Now().Add(fanout.Stall))
-		if _, err := h.w.Write(piece); err != nil {
-			return err
-		}
-		if err := h.rc.Flush(); err != nil {
-			return err
+func (h httpWire) Send(parts ...[]byte) error {
+	for _, b := range parts {
+		for piece := range slices.Chunk(b, batchBytes) { // a slow client may take long for all of them
+			// Not every writer has deadlines (tests' recorders); writing then still works.
+			_ = h.rc.SetWriteDeadline(time.Now().Add(fanout.Stall))
+			if _, err := h.w.Write(piece); err != nil {
+				return err
+			}
+			if err := h.rc.Flush(); err != nil {
+				return err
+			}
 		}
 	}
 	// HTTP/2 resets a stream when its deadline passes, also while nothing is written.

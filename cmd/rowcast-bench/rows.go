@@ -44,7 +44,7 @@ name = "bench.rooms"
 as = "room"
 rows = 50
 where = "room = :room"
-params = { room = 0 }
+params = { room = "0" }
 [[table]]
 name = "bench.picks"
 as = "all"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -21,13 +22,17 @@ type Response struct {
 // Gone is closed when the client has left, or its connection was cut.
 func (r *Response) Gone() <-chan struct{} { return r.gone }
 
-// Send writes b, whole blocks that it does not change, as one chunk. It takes as
+// Send writes parts, whole blocks that it does not change, as one chunk. It takes as
 // long as it needs, while the client takes something.
-func (r *Response) Send(b []byte) error {
-	if len(b) == 0 {
+func (r *Response) Send(parts ...[]byte) error {
+	n := 0
+	for _, b := range parts {
+		n += len(b)
+	}
+	if n == 0 {
 		return nil
 	}
-	return r.write(appendChunkHead(nil, len(b)), b, []byte("\r\n"))
+	return r.write(slices.Concat([][]byte{appendChunkHead(nil, n)}, parts, [][]byte{[]byte("\r\n")})...)
 }
 
 // End is Send, and ends the response.

@@ -94,15 +94,29 @@ func (s *Store) Get(ctx context.Context, want Want, part *frame.Part, since cdc.
 	}
 }
 
+// Ahead has the rows of a window loaded for a client that will want them soon. release
+// must follow, after the Get if there is one.
+func (s *Store) Ahead(want Want, part *frame.Part) (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil || want.Catalog != s.catalog {
+		return func() {}
+	}
+	w := s.windows[want]
+	if w == nil {
+		w = s.load(want, part)
+	}
+	w.users++
+	return func() { s.leave(w) }
+}
+
 // give gives a client the rows of a window; own: it had them loaded. Under mu.
 func (s *Store) give(w *window, since cdc.Position, own bool) *Rows {
 	if !own {
 		s.stats.Hits++
 	}
 	r := s.rows(w, since)
-	if w.users == 1 && s.crowded(w) {
-		s.drop(w) // the client has what it needs, and may take long to read it
-	}
+	s.thin(w)
 	return r
 }
 
@@ -121,10 +135,10 @@ func (s *Store) leave(w *window) {
 	if w.users > 0 {
 		return
 	}
-	if s.windows[w.want] != w {
+	if s.windows[w.want] != w || w.laid && w.want.After != "" { // others seldom want what follows one key
 		s.drop(w)
-	} else if w.laid && (w.want.After != "" || s.crowded(w)) { // others seldom want what follows one key
-		s.drop(w)
+	} else if w.laid {
+		s.thin(w)
 	}
 }
 
@@ -132,10 +146,23 @@ func (s *Store) leave(w *window) {
 // feed stops at each of them for each change.
 const maxFollowing = 64
 
-// crowded tells whether more windows of w's table follow the feed than are kept.
-func (s *Store) crowded(w *window) bool {
+// thin drops windows of w's table where more follow the feed than are kept: those that
+// were used the longest ago, else w, whose client has what it needs and may take long to
+// read it. One that many ask for stays, however many others are asked for once.
+func (s *Store) thin(w *window) {
 	t := s.tables[w.name]
-	return t != nil && len(t.windows) > maxFollowing
+	for t != nil && len(t.windows) > maxFollowing {
+		oldest := w
+		for _, o := range t.windows {
+			if o.laid && o.users == 0 && (oldest.users > 0 || o.used.Before(oldest.used)) {
+				oldest = o
+			}
+		}
+		if !oldest.follows || oldest.users > 1 {
+			return
+		}
+		s.drop(oldest)
+	}
 }
 
 // load begins to load a window; under mu.
@@ -285,7 +312,7 @@ func (s *Store) join(ctx context.Context, w *window) (low cdc.Position, err erro
 	if s.windows[w.want] != w {
 		return low, errDropped
 	}
-	w.stale, w.cut, w.selected = false, false, nil
+	w.stale, w.cut, w.selected, w.slab = false, false, nil, nil
 	if s.inGroup {
 		s.joining = append(s.joining, w)
 	} else {
@@ -337,7 +364,7 @@ func (s *Store) unjoin(w *window) {
 	s.joining = slices.DeleteFunc(s.joining, func(o *window) bool { return o == w })
 	s.unnote(w)
 	s.stats.Held -= w.bytes
-	w.follows, w.laid, w.bytes, w.selected, w.list = false, false, 0, nil, nil
+	w.follows, w.laid, w.bytes, w.selected, w.slab, w.list = false, false, 0, nil, nil, nil
 }
 
 // newest is the row that changed last, for the source to probe; nil: none is known.
@@ -363,7 +390,7 @@ func (s *Store) plan(w *window, t *cdc.Table) (q cdc.SelectPlan, err error) {
 	if err != nil {
 		return q, err
 	}
-	w.bound, w.selected, w.seen, w.begin = b, nil, 0, nil
+	w.bound, w.selected, w.slab, w.seen, w.begin = b, nil, nil, 0, nil
 	q = cdc.SelectPlan{Shape: b.shape, Where: b.plan.Where(), Order: b.plan.OrderBy()}
 	switch {
 	case b.key == nil && w.want.Limit == 0: // rows once, as one block
@@ -399,13 +426,23 @@ var errEnough = errors.New("as many bytes as a client is to be sent at a time")
 // defaultChunk is about how many bytes one chunk of all rows may have.
 const defaultChunk = 2 << 20
 
+// slabBytes is how much memory is made for records at a time where all rows are read: of
+// a window of the first so many, which is kept for long, a slab would stay for its last row.
+const slabBytes = 64 << 10
+
 // take takes a row that was selected.
 func (s *Store) take(w *window, rec []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := w.bound.record(rec)
+	if w.slab == nil && w.want.Limit == 0 {
+		w.slab = make([]byte, 0, slabBytes)
+	}
+	r, slab, err := w.bound.record(w.slab, rec)
 	if err != nil {
 		return err
+	}
+	if w.want.Limit == 0 {
+		w.slab = slab
 	}
 	n := len(w.selected)
 	if n > 0 && w.bound.plan.Compare(w.selected[n-1].place, r.place) > 0 {
@@ -416,7 +453,7 @@ func (s *Store) take(w *window, rec []byte) error {
 		return nil
 	}
 	w.seen++
-	w.end, w.last = r.place, []byte(r.key)
+	w.end, w.last = r.place, r.key
 	ok, err := w.bound.plan.Match(&w.bound.im)
 	if err != nil || !ok {
 		if stream := w.want.Catalog.Name(w.want.Stream); s.says(stream) {

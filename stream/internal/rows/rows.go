@@ -34,8 +34,8 @@ func (s *Store) rows(w *window, since cdc.Position) *Rows {
 		return v
 	}
 	r := &Rows{At: s.at, Plan: w.bound.plan, More: w.cut, store: s, window: w, list: w.list, shape: w.bound.shape, made: time.Now()}
-	if w.cut {
-		r.Last = w.last
+	if w.cut && w.last != "" {
+		r.Last = []byte(w.last)
 	}
 	if n := w.want.Limit; n > 0 && len(r.list) > n {
 		r.list, r.More = r.list[:n], true

@@ -45,16 +45,17 @@ type window struct {
 	bounds  map[*cdc.Table]*bound
 	bound   *bound // of the table as it was selected
 	list    []record
-	places  map[string][]byte // by key
+	places  map[string][]byte // by key; nil: no change has asked for them yet
 	begin   []byte            // place of Want.After; nil: none
 	cut     bool              // rows past the last were left out; see end
 	end     []byte            // place of the last row that was selected, where cut
-	last    []byte            // its key
+	last    string            // its key record
 	shared  bool              // list is part of a Rows
 	view    *Rows             // of the rows as they are; nil: they have changed
 	bytes   int64
 
 	selected []record // by the load under way
+	slab     []byte   // where it puts the next record
 	seen     int      // rows that it has looked at
 }
 
@@ -86,6 +87,8 @@ type bound struct {
 	shape *row.Shape
 	key   *row.Shape // nil: the table has no primary key
 	im    cdc.Image
+
+	keyOf []byte // scratch
 }
 
 // byKey: in the order of the primary key.
@@ -116,23 +119,28 @@ func (w *window) bind(t *cdc.Table) (*bound, error) {
 	return b, nil
 }
 
-// record makes a record of a row, whose bytes it copies.
-func (b *bound) record(rec []byte) (r record, err error) {
+// record makes a record of a row, whose bytes it copies to where there is room in buf;
+// rest is the room that is left.
+func (b *bound) record(buf, rec []byte) (r record, rest []byte, err error) {
 	if err = b.shape.Read(&b.im, rec); err != nil {
-		return r, err
+		return r, buf, err
 	}
-	buf := make([]byte, 0, len(rec)+64)
+	if need := 2*len(rec) + 64; cap(buf)-len(buf) < need {
+		buf = make([]byte, 0, max(need, min(cap(buf), slabBytes)))
+	}
+	from := len(buf)
 	buf = append(buf, rec...)
-	if r.row = buf[:len(rec):len(rec)]; b.key != nil {
-		key, ok, err := b.key.Copy(nil, &b.im)
+	if r.row = buf[from:len(buf):len(buf)]; b.key != nil {
+		key, ok, err := b.key.Copy(b.keyOf[:0], &b.im)
 		if err != nil || !ok {
-			return r, errors.Join(err, errNoKey)
+			return r, buf, errors.Join(err, errNoKey)
 		}
-		r.key = string(key)
+		b.keyOf, r.key = key, string(key)
 	}
+	from = len(buf)
 	buf, err = b.plan.AppendPlace(buf, &b.im)
-	r.place = buf[len(rec):]
-	return r, err
+	r.place = buf[from:len(buf):len(buf)]
+	return r, buf, err
 }
 
 var errNoKey = errors.New("a row came without its primary key")
@@ -177,7 +185,7 @@ func (w *window) note(c *cdc.Change) error {
 		if err != nil || !ok {
 			return errors.Join(err, errMinimal)
 		}
-		if ch.now, err = b.record(rec); err != nil {
+		if ch.now, _, err = b.record(nil, rec); err != nil {
 			return err
 		}
 	case gone:
@@ -202,13 +210,7 @@ func (w *window) has(b *bound, im *cdc.Image) bool {
 
 // lay makes the rows those that were selected, with the changes since then laid over.
 func (w *window) lay() {
-	w.list, w.selected = w.selected, nil
-	w.places = make(map[string][]byte, len(w.list))
-	for i := range w.list {
-		if w.list[i].key != "" {
-			w.places[w.list[i].key] = w.list[i].place
-		}
-	}
+	w.list, w.selected, w.slab, w.places = w.selected, nil, nil, nil
 	w.laid = true
 	w.apply(w.settled)
 }
@@ -221,6 +223,12 @@ func (w *window) apply(n int) {
 	}
 	if w.view = nil; w.shared {
 		w.list, w.shared = slices.Clone(w.list), false
+	}
+	if w.places == nil {
+		w.places = make(map[string][]byte, len(w.list))
+		for i := range w.list {
+			w.places[w.list[i].key] = w.list[i].place
+		}
 	}
 	for i := range n {
 		ch := &w.changes[i]
