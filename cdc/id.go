@@ -85,12 +85,11 @@ func (r *Rows) Append(b []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(b, r.Key)
 }
 
-// Fits tells whether the ids of a client that has come so far at p, and of the changes
-// that follow, may be handed out.
-func (r *Rows) Fits(p Position) bool {
+// Fits tells whether the ids of a client that has come so far, and of the changes that
+// follow, may be handed out. place is the length of its position's text.
+func (r *Rows) Fits(place int) bool {
 	const change = len("/4294967295.4294967295.63")
-	var place [maxID]byte
-	return len(p.Append(place[:0]))+change+len("!")+bits.Len64(r.Pending)/4+2+base64.RawURLEncoding.EncodedLen(len(r.Key)) <= maxRowsID
+	return place+change+len("!")+bits.Len64(r.Pending)/4+2+base64.RawURLEncoding.EncodedLen(len(r.Key)) <= maxRowsID
 }
 
 // Next is the number of the stream whose rows are under way.

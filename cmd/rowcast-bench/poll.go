@@ -158,12 +158,12 @@ func (p *pollCmd) atRest(b *bench, s *throwaway.Server, f fanout) (err error) {
 	if err != nil {
 		return err
 	}
-	before, err := counter(s, "Questions")
+	before, err := questions(s)
 	if err != nil {
 		return err
 	}
 	time.Sleep(p.Rest)
-	after, err := counter(s, "Questions")
+	after, err := questions(s)
 	if err != nil {
 		return err
 	}
@@ -184,9 +184,9 @@ func (p *pollCmd) atRest(b *bench, s *throwaway.Server, f fanout) (err error) {
 	return nil
 }
 
-// counter is what the server has counted so far, under a name of its global status.
-func counter(s *throwaway.Server, name string) (int, error) {
-	rows, err := s.Query("SHOW GLOBAL STATUS LIKE '" + name + "'")
+// questions is how many statements clients have sent to the server so far.
+func questions(s *throwaway.Server) (int, error) {
+	rows, err := s.Query("SHOW GLOBAL STATUS LIKE 'Questions'")
 	if err != nil {
 		return 0, err
 	}

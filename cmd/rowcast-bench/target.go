@@ -47,7 +47,7 @@ columns = ["id", "body"]
 
 // rowcast starts rowcast on s; insert runs the statements that publish number n.
 func (b *bench) rowcast(s *throwaway.Server, tables string, path func(i int) string, insert func(c *client.Conn, n int64) error) (*target, error) {
-	d, addr, profile, err := b.serveRowcast(s, tables)
+	d, err := b.serveRowcast(s, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (b *bench) rowcast(s *throwaway.Server, tables string, path func(i int) str
 		return nil, errors.Join(err, d.stop())
 	}
 	return &target{
-		addr: addr, path: path, profile: profile,
+		addr: d.addr, path: path, profile: d.profile,
 		pids: func() ([]int, error) { return []int{d.PID()}, nil },
 		send: func(n int64) error { return insert(c, n) },
 		stop: func() error { return errors.Join(c.Close(), d.stop()) },
@@ -162,29 +162,34 @@ func (d daemon) ready(ctx context.Context, ok func() error) error {
 	return d.Ready(ctx, ok)
 }
 
+// served is a rowcast that serves.
+type served struct {
+	daemon
+	addr, admin string
+	profile     func(seconds int) error // takes a CPU profile; nil: none is wanted
+}
+
 // serveRowcast starts `rowcast serve` and returns when it follows the binlog.
-// profile takes a CPU profile of it; nil where none is wanted.
-func (b *bench) serveRowcast(s *throwaway.Server, tables string) (d daemon, addr string, profile func(seconds int) error, err error) {
-	if addr, err = program.FreeAddr(); err != nil {
-		return d, "", nil, err
+func (b *bench) serveRowcast(s *throwaway.Server, tables string) (d served, err error) {
+	if d.addr, err = program.FreeAddr(); err != nil {
+		return d, err
 	}
-	admin := ""
+	if d.admin, err = program.FreeAddr(); err != nil {
+		return d, err
+	}
 	if b.Profile != "" {
-		if admin, err = program.FreeAddr(); err != nil {
-			return d, "", nil, err
-		}
-		profile = func(seconds int) error { return b.fetchProfile(admin, seconds) }
+		d.profile = func(seconds int) error { return b.fetchProfile(d.admin, seconds) }
 	}
-	conf, err := b.config(s, addr, admin, tables)
+	conf, err := b.config(s, d.addr, d.admin, tables)
 	if err != nil {
-		return d, "", nil, err
+		return d, err
 	}
-	d, err = startDaemon([]string{b.Rowcast, "serve", "--config", conf, "--drain", "1s"}, nil)
+	d.daemon, err = startDaemon([]string{b.Rowcast, "serve", "--config", conf, "--drain", "1s"}, nil)
 	if err != nil {
-		return d, "", nil, err
+		return d, err
 	}
 	err = d.ready(b.ctx, func() error {
-		resp, err := http.Get("http://" + addr + "/readyz")
+		resp, err := http.Get("http://" + d.addr + "/readyz")
 		if err != nil {
 			return err
 		}
@@ -195,10 +200,29 @@ func (b *bench) serveRowcast(s *throwaway.Server, tables string) (d daemon, addr
 		return nil
 	})
 	if err != nil {
-		return d, "", nil, errors.Join(err, d.stop())
+		return d, errors.Join(err, d.stop())
 	}
 	http.DefaultClient.CloseIdleConnections()
-	return d, addr, profile, nil
+	return d, nil
+}
+
+// metric is a metric's value, without labels.
+func (d served) metric(name string) (value float64, err error) {
+	resp, err := http.Get("http://" + d.admin + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err
+	}
+	_, rest, found := strings.Cut(string(text), "\n"+name+" ")
+	if !found {
+		return 0, fmt.Errorf("no metric %s", name)
+	}
+	_, err = fmt.Sscan(rest, &value)
+	return value, err
 }
 
 // fetchProfile keeps a profile under a name of its own.

@@ -23,9 +23,10 @@ type Rows struct {
 	shape  *row.Shape
 	made   time.Time
 
-	once   sync.Once
-	blocks []byte
-	err    error
+	placeLen int // of At's text
+	once     sync.Once
+	blocks   []byte
+	err      error
 }
 
 // rows is what a window holds now; under mu. since is the oldest place that will do.
@@ -33,7 +34,7 @@ func (s *Store) rows(w *window, since cdc.Position) *Rows {
 	if v := w.view; v != nil && v.At.Compare(since) >= 0 && (v.At == s.at || time.Since(v.made) < keepsView) {
 		return v
 	}
-	r := &Rows{At: s.at, Plan: w.bound.plan, More: w.cut, store: s, window: w, list: w.list, shape: w.bound.shape, made: time.Now()}
+	r := &Rows{At: s.at, Plan: w.bound.plan, More: w.cut, store: s, window: w, list: w.list, shape: w.bound.shape, made: time.Now(), placeLen: len(s.at.String())}
 	if w.cut && w.last != "" {
 		r.Last = []byte(w.last)
 	}
@@ -119,7 +120,7 @@ func (r *Rows) ID(rows *cdc.Rows, key string) cdc.ID {
 		return cdc.ID{}
 	}
 	rows.Key = []byte(key)
-	if !rows.Fits(r.At) {
+	if !rows.Fits(r.placeLen) {
 		rows.Key = nil
 	}
 	return cdc.ID{Position: r.At, Rows: *rows}
