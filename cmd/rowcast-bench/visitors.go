@@ -109,8 +109,10 @@ func (v visitors) visit(ctx context.Context, i int, conn *net.Conn) ([]byte, err
 
 // portAtConnect has the kernel choose a port when the socket connects: to find one that
 // is free for all is slow where so many were in use.
-func portAtConnect(_, _ string, c syscall.RawConn) (err error) {
-	return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) }), err)
+func portAtConnect(_, _ string, c syscall.RawConn) error {
+	var set error
+	err := c.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) })
+	return errors.Join(err, set)
 }
 
 // leave ends the connections.

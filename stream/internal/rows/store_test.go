@@ -302,17 +302,22 @@ func TestChunksAreExact(t *testing.T) {
 		var all []string
 		w := Want{Catalog: c, Stream: 0, Chunk: 3}
 		var last cdc.Position
-		for {
+		chunks := uint64(0)
+		release := func() {} // what was loaded ahead
+		for more := true; more; chunks++ {
 			got, err := s.Get(t.Context(), w, part, cdc.Position{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			all, last, w.After = append(all, texts(t, got)...), got.At, string(got.Last)
-			more := got.More
-			got.Release()
-			if !more {
-				break
+			release()
+			all, last, w.After, more = append(all, texts(t, got)...), got.At, string(got.Last), got.More
+			if release = func() {}; more && seed%4 < 2 {
+				release = s.Ahead(w, part)
 			}
+			got.Release()
+		}
+		if n := s.Stats().Queries; n != chunks {
+			t.Errorf("seed %d: %d queries for %d chunks", seed, n, chunks)
 		}
 		if want := d.want(w, last); !slices.Equal(all, want) {
 			t.Errorf("seed %d: got %v\nwant %v", seed, all, want)
@@ -345,17 +350,28 @@ func TestHeldBytes(t *testing.T) {
 	}
 }
 
-// The feed does not stop at ever more windows.
+// The feed does not stop at ever more windows; those that are asked for again and again
+// stay among all that are asked for once.
 func TestFollowingIsBounded(t *testing.T) {
 	d := newDatabase(t, 1)
 	s, c, sub := d.store(1 << 20)
 	run(t, s)
-	for i := range 3 * maxFollowing {
-		got, err := s.Get(t.Context(), Want{Catalog: c, Stream: 0, Limit: 1 + i}, sub.Rows()[0].Part, cdc.Position{})
+	get := func(limit int) {
+		got, err := s.Get(t.Context(), Want{Catalog: c, Stream: 0, Limit: limit}, sub.Rows()[0].Part, cdc.Position{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		got.Release()
+	}
+	const once = 3 * maxFollowing
+	for i := range once {
+		get(1 + i)
+		if i > 2*maxFollowing { // when all places are taken
+			get(once + 1)
+		}
+	}
+	if n := s.Stats().Queries; n != once+1 {
+		t.Errorf("%d queries for %d windows", n, once+1)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -402,6 +418,9 @@ func TestGivenUp(t *testing.T) {
 				w := Want{Catalog: c, Stream: 0, Limit: 1 + i%7}
 				if i%4 == 0 {
 					w.Limit, w.Chunk = 0, 3
+				}
+				if i%5 == 0 {
+					defer s.Ahead(w, sub.Rows()[0].Part)()
 				}
 				if got, err := s.Get(ctx, w, sub.Rows()[0].Part, cdc.Position{}); err == nil {
 					got.Release()
