@@ -8,22 +8,23 @@ import (
 func TestIDsWithinRows(t *testing.T) {
 	const at = "binlog.000042/15873~67a1f3b2"
 	for id, want := range map[string]Rows{
-		at:                                     {},
-		at + "!":                               {Pending: 1},
-		at + "!AAcAAAA":                        {Pending: 1, Key: []byte{0, 7, 0, 0, 0}},
-		at + "!6.":                             {Pending: 6},
-		at + "!8000000000000000.AAc":           {Pending: 1 << 63, Key: []byte{0, 7}},
-		"binlog.000042/15873/0.0~67a1f3b2!AAc": {Pending: 1, Key: []byte{0, 7}},
+		at:                               {},
+		at + "!AAAA":                     {Pending: 1},
+		at + "!____AAcAAAA":              {Of: 1<<24 - 1, Pending: 1, Key: []byte{0, 7, 0, 0, 0}},
+		at + "!AQID6.":                   {Of: 0x010203, Pending: 6},
+		at + "!AQID8000000000000000.AAc": {Of: 0x010203, Pending: 1 << 63, Key: []byte{0, 7}},
+		"binlog.000042/15873/0.0~67a1f3b2!AQIDAAc": {Of: 0x010203, Pending: 1, Key: []byte{0, 7}},
 	} {
 		got, err := ParseID(id)
-		if err != nil || got.Rows.Pending != want.Pending || string(got.Rows.Key) != string(want.Key) {
+		if err != nil || got.Rows.Of != want.Of || got.Rows.Pending != want.Pending || string(got.Rows.Key) != string(want.Key) {
 			t.Errorf("%s: %+v, %v; want %+v", id, got.Rows, err, want)
 		}
 		if got.String() != id {
 			t.Errorf("%s is written back as %s", id, got)
 		}
 	}
-	for _, id := range []string{at + "!1.", at + "!0.AAc", at + "!06.", at + "!A.", at + "!10000000000000000.", at + "!AAc=", at + "!AAd", at + "!A\nAc", at + "!AAc!", at + "!!", "!", "!AAc"} {
+	for _, id := range []string{at + "!", at + "!AAA", at + "!AA A", at + "!AAAA1.", at + "!AAAA0.AAc", at + "!AAAA06.", at + "!AAAAA.", at + "!AAAA10000000000000000.",
+		at + "!AAAAAAc=", at + "!AAAAAAd", at + "!AAAAA\nAc", at + "!A\nAAAAc", at + "!AAAAAAc!", at + "!!", "!", "!AAAAAAc"} {
 		if got, err := ParseID(id); err == nil {
 			t.Errorf("%q is read as %+v", id, got)
 		}
@@ -39,7 +40,7 @@ func TestIDsWithinRows(t *testing.T) {
 }
 
 func FuzzParseID(f *testing.F) {
-	for _, s := range []string{"binlog.000042/15873~67a1f3b2!AAcAAAA", "b.1/4!6.AA", "b.1/4!", strings.Repeat("!", 9)} {
+	for _, s := range []string{"binlog.000042/15873~67a1f3b2!AQIDAAcAAAA", "b.1/4!AQID6.AA", "b.1/4!AAAA", strings.Repeat("!", 9)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

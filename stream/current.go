@@ -40,13 +40,13 @@ type currentAnswer struct {
 
 // currentRows serves the rows of a stream as JSON.
 func (s *Server) currentRows(c echo.Context) error {
-	want, part, err := s.parseRows(c)
+	want, sub, err := s.parseRows(c)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithTimeout(c.Request().Context(), currentWait)
 	defer stop()
-	got, err := s.rows.Get(ctx, want, part, cdc.Position{})
+	got, err := s.rows.Get(ctx, want, sub.Rows()[0].Part, cdc.Position{})
 	switch {
 	case errors.Is(err, rows.ErrKey):
 		return detail(http.StatusBadRequest, "key is not one that rowcast has given; begin again with key=")
@@ -70,9 +70,9 @@ func (s *Server) currentRows(c echo.Context) error {
 		return detail(http.StatusServiceUnavailable, "a row can't be sent; rowcast's log says why")
 	}
 	if got.More && want.Limit == 0 {
-		at := cdc.Rows{Pending: 1}
+		at := sub.AllRows()
 		if id := got.ID(&at, string(got.Last)); id.IsZero() {
-			answer.ID = cdc.ID{Position: got.At, Rows: cdc.Rows{Pending: 1}}.String()
+			answer.ID = cdc.ID{Position: got.At, Rows: sub.AllRows()}.String()
 		} else {
 			answer.ID, answer.Next = id.String(), base64.RawURLEncoding.EncodeToString(got.Last)
 		}
@@ -81,7 +81,7 @@ func (s *Server) currentRows(c echo.Context) error {
 }
 
 // parseRows reads a request for rows.
-func (s *Server) parseRows(c echo.Context) (want rows.Want, part *frame.Part, err error) {
+func (s *Server) parseRows(c echo.Context) (want rows.Want, sub *frame.Subscription, err error) {
 	r := c.Request()
 	name := strings.TrimPrefix(r.URL.Path, "/rows/")
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -94,7 +94,7 @@ func (s *Server) parseRows(c echo.Context) (want rows.Want, part *frame.Part, er
 	}
 	delete(params, "key")
 	catalog, _ := s.history.Live().Current()
-	sub, err := catalog.SubscribeRows([]string{name}, params, query.Get("rows"))
+	sub, err = catalog.SubscribeRows([]string{name}, params, query.Get("rows"))
 	switch {
 	case err == nil && (len(sub.Rows()) == 0 || s.rows == nil):
 		return want, nil, detail(http.StatusNotFound, "stream %q has no rows; set rows in its [[table]], and ask for at least 1", name)
@@ -116,7 +116,7 @@ func (s *Server) parseRows(c echo.Context) (want rows.Want, part *frame.Part, er
 		}
 		want.After = string(record)
 	}
-	return want, p.Part, nil
+	return want, sub, nil
 }
 
 // maxKey is what a key in a request may have: MySQL's keys have 3,072 bytes at most.

@@ -187,7 +187,7 @@ func (s *subscriber) sendPart(ctx context.Context, got *rows.Rows) error {
 // for the rest of them, which goes out with what follows.
 func (s *subscriber) sendList(got *rows.Rows, from, buf []byte) (rest [][]byte, _ error) {
 	if len(s.Sub.Rows()) == 1 && s.After() == nil { // then from is nil
-		switch blocks, err := got.Blocks(); {
+		switch blocks, err := got.Blocks(s.Rows.Of); {
 		case err != nil:
 			return nil, s.unsendable(err)
 		case blocks != nil:

@@ -546,6 +546,70 @@ func TestRowsAfterReset(t *testing.T) {
 	})
 }
 
+// A client is cut off in the midst of its rows, and comes back to an instance with
+// another config: its id says how far it has come with rows that are others there.
+func TestRowsUnderAnotherConfig(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		fillPicks(t, s, 30)
+		exec(t, s, "INSERT INTO draft.teams VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+		const teams = "name = \"draft.teams\"\nas = \"teams\"\nrows = \"all\""
+		first := launch(t, rowsConfig(s, allPicks, teams)).ready(t)
+		for name, c := range map[string]struct {
+			config string
+			path   string
+			cut    int            // after so many blocks
+			want   map[string]int // rows of each table at the end
+		}{
+			"streams in another order": {rowsConfig(s, teams, allPicks), "/events?table=picks&table=teams", 10, map[string]int{"draft.picks": 30, "draft.teams": 3}},
+			"between two streams":      {rowsConfig(s, teams, allPicks), "/events?table=picks&table=teams", 34, map[string]int{"draft.picks": 30, "draft.teams": 3}},
+			"another where":            {rowsConfig(s, allPicks+"\nwhere = \"id > 12\"", teams), "/events/picks", 10, map[string]int{"draft.picks": 18}},
+			"the same":                 {rowsConfig(s, allPicks, teams), "/events?table=picks&table=teams", 10, map[string]int{"draft.picks": 30, "draft.teams": 3}},
+		} {
+			second := launch(t, c.config).ready(t)
+			v := visit(t, first, c.path)
+			for range c.cut {
+				v.next(t)
+			}
+			if !strings.Contains(v.id, "!") {
+				t.Fatalf("%s: %s is not within the rows", name, v.id)
+			}
+			v.cut()
+			v.connect(t, second)
+			v.until(t, func(e sseEvent) bool { return e.event == "ready" && !strings.Contains(e.id, "!") })
+			shown, again := map[string]contents{}, 0
+			for _, e := range v.blocks {
+				if e.checkpoint() || e.event == cutHere {
+					continue
+				}
+				m, err := e.message()
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch {
+				case e.event == "rows":
+					shown["draft."+m.Stream] = contents{}
+					if m.Reason == "config" {
+						again++
+					}
+				case m.Op != "":
+					if err := shown[m.Table].apply(m); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+			}
+			for table, n := range c.want {
+				if len(shown[table]) != n {
+					t.Errorf("%s: %d rows of %s, not %d", name, len(shown[table]), table, n)
+				}
+			}
+			if again == 0 != (name == "the same") {
+				t.Errorf("%s: %d streams were begun again for the config", name, again)
+			}
+		}
+	})
+}
+
 // A TRUNCATE comes in the midst of the rows, again and again.
 func TestRowsBesideResets(t *testing.T) {
 	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {

@@ -133,7 +133,7 @@ func (s *Subscription) SameRows(t *Subscription) bool {
 
 // AllRows is of a client that has still to get every row.
 func (s *Subscription) AllRows() cdc.Rows {
-	return cdc.Rows{Pending: 1<<len(s.rows) - 1}
+	return cdc.Rows{Of: s.rowsOf, Pending: 1<<len(s.rows) - 1}
 }
 
 // During says how far a client has come with the rows of its streams.

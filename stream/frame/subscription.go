@@ -2,6 +2,8 @@ package frame
 
 import (
 	"fmt"
+	"hash/crc32"
+	"io"
 	"slices"
 	"strings"
 )
@@ -17,6 +19,7 @@ type Subscription struct {
 	params   map[string]string // as asked for
 	asked    string            // rows, as asked for
 	rows     []RowsPart
+	rowsOf   uint32 // 24 bits of a hash of what rows are of: see cdc.Rows
 	id       string
 }
 
@@ -53,10 +56,12 @@ func (s *Subscription) identify() {
 		}
 		id.WriteByte(';')
 	}
+	of := crc32.NewIEEE()
 	for _, p := range s.rows {
 		fmt.Fprintf(&id, "%d!%d;", p.Part.Stream, p.Limit)
+		_, _ = io.WriteString(of, s.catalog.Renderer.(RowsRenderer).Fingerprint(p.Part.Stream)) // a hash takes everything
 	}
-	s.id = id.String()
+	s.id, s.rowsOf = id.String(), of.Sum32()>>8
 }
 
 // Overlaps tells whether one change can be several events to the subscription:

@@ -138,8 +138,8 @@ func (s *Store) Start(ctx context.Context, c *Cursor, id string, buf []byte) ([]
 			c.Sent = c.Pos
 		}
 		if all := c.Sub.AllRows(); at.Rows.Pending != 0 && all.Pending != 0 {
-			if c.Rows, c.Why = at.Rows, "resume"; at.Rows.Pending > all.Pending {
-				c.Rows = all // those of another config
+			if c.Rows, c.Why = at.Rows, "resume"; at.Rows.Of != all.Of || at.Rows.Pending > all.Pending {
+				c.Rows, c.Why = all, "config" // the id is of others
 			}
 			return buf, nil
 		}

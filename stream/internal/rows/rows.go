@@ -94,8 +94,8 @@ func (r *Rows) Each(from []byte, emit func(key, event string, data []byte) error
 const sharedBytes = 1 << 20
 
 // Blocks are the rows as events, rendered once for all clients whose first and only
-// stream they are of; nil where they are too many.
-func (r *Rows) Blocks() ([]byte, error) {
+// stream they are of, whose rows are these; nil where they are too many.
+func (r *Rows) Blocks(of uint32) ([]byte, error) {
 	r.once.Do(func() {
 		var size int64
 		for i := range r.list {
@@ -104,7 +104,7 @@ func (r *Rows) Blocks() ([]byte, error) {
 		if size > sharedBytes {
 			return
 		}
-		at := cdc.Rows{Pending: 1}
+		at := cdc.Rows{Of: of, Pending: 1}
 		r.err = r.Each(nil, func(key, event string, data []byte) error {
 			r.blocks = frame.AppendRow(r.blocks, r.ID(&at, key), event, data)
 			return nil
