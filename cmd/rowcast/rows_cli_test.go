@@ -71,7 +71,7 @@ func TestTailRows(t *testing.T) {
 		if code, _, stderr = command(t, "tail", "--config", file, "--rows", "--after", got[1].id, "picks"); code != 2 {
 			t.Errorf("--rows and --after: exit %d, %s", code, stderr)
 		}
-		code, out, stderr = command(t, "tail", "--config", file, "--after", "binlog.000099/4!", "--until", "now", "picks")
+		code, out, stderr = command(t, "tail", "--config", file, "--after", "binlog.000099/4!AAAA", "--until", "now", "picks")
 		if code != 1 || !strings.Contains(out, "event: reset\ndata: {\"reason\":\"ahead\"") || strings.Contains(out, `"op":"row"`) {
 			t.Errorf("exit %d, %s", code, out)
 		}
