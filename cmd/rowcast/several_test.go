@@ -192,3 +192,90 @@ func TestSeveralStreamsReload(t *testing.T) {
 		}
 	})
 }
+
+// of are the blocks that are about one stream.
+func (v *visitor) of(t *testing.T, stream string) *visitor {
+	t.Helper()
+	alone := &visitor{path: v.path}
+	for _, e := range v.blocks {
+		keep := e.event == stream
+		if e.event == "rows" || e.event == "ready" {
+			m, err := e.message()
+			if err != nil {
+				t.Fatal(err)
+			}
+			keep = m.Stream == stream
+		}
+		if keep {
+			alone.blocks = append(alone.blocks, e)
+		}
+	}
+	return alone
+}
+
+// TestSeveralStreamsWithRows: streams of one table that begin with rows, on one
+// connection that is cut after each block: each stream's rows are right at the end, and
+// no row came twice or left without having come.
+func TestSeveralStreamsWithRows(t *testing.T) {
+	throwaway.Each(t, func(t *testing.T, f throwaway.Flavor) {
+		s := draft(t, f)
+		const common = "name = \"draft.picks\"\nevent = \"{stream}\"\n"
+		config := rowsConfig(s, common+"as = \"whole\"\nrows = \"all\"", common+"as = \"part\"\nrows = \"all\"\nwhere = \"round = 3\"", common+"as = \"plain\"")
+		first, second := launch(t, config).ready(t), launch(t, config).ready(t)
+		fillPicks(t, s, 20)
+		stop := write(t, s, 2, onPicks(40))
+		var visitors []*visitor
+		for k := range 60 {
+			path := pathTo([][]string{{"whole", "part"}, {"part", "whole"}, {"plain", "part"}, {"part", "plain", "whole"}}[k%4])
+			v := visit(t, first, path)
+			for range k {
+				v.next(t)
+			}
+			v.cut()
+			v.connect(t, second)
+			v.next(t)
+			v.next(t)
+			v.cut()
+			v.connect(t, first)
+			visitors = append(visitors, v)
+		}
+		stop()
+		insertLastPick(t, s, 3)
+		columns := []string{"id", "round", "team", "player"}
+		midst := 0 // ids of second events in the midst of rows
+		for k, v := range visitors {
+			names := []string{"part"}
+			if strings.Contains(v.path, "whole") {
+				names = append(names, "whole")
+			}
+			v.until(t, func(sseEvent) bool {
+				return !slices.ContainsFunc(names, func(name string) bool {
+					ready, marked := false, false
+					for _, e := range v.of(t, name).blocks {
+						ready = e.event == "ready" || ready && e.event != "rows"
+						marked = marked || strings.Contains(e.data, lastPick)
+					}
+					return !ready || !marked
+				})
+			})
+			for _, e := range v.blocks {
+				if strings.Contains(e.id, ".1!") {
+					midst++
+				}
+			}
+			for _, name := range names {
+				where := ""
+				if name == "part" {
+					where = " WHERE round = 3"
+				}
+				wantShown(t, s, v.of(t, name), "SELECT id, round, team, player FROM draft.picks"+where, columns...)
+			}
+			if t.Failed() {
+				t.Fatalf("%s, cut after %d blocks: %+v", v.path, k, v.blocks)
+			}
+		}
+		if midst == 0 {
+			t.Error("no change was two events in the midst of rows: this tests nothing")
+		}
+	})
+}
