@@ -15,5 +15,8 @@
 // subscriber's sequence is compared with the binlog change by change, resets
 // included: those that had to come, and no others. Some subscribers keep copies of
 // the tables, which are compared with SELECT where the writers are held for a
-// moment. The other tests each take one kind of failure through all of its cases.
+// moment. Others begin with current rows (rows, order, ?rows=), are cut off within them
+// and after them, and begin anew now and then: their copies are compared with the table
+// at each ready and after each group, and single rows with the table at the place of
+// their id. The other tests each take one kind of failure through all of its cases.
 package soak

@@ -150,6 +150,11 @@ func (f *fire) subscribe() {
 		}
 		f.subs = append(f.subs, s)
 	}
+	for n := range either(4, 6) {
+		s := newRowSubscriber(f.schema, fmt.Sprintf("rows %d", n), f.plan.rng("rows", n), f.t.Errorf)
+		s.retry = 100 * time.Millisecond
+		f.subs = append(f.subs, s)
+	}
 }
 
 // storm has load, subscribers and faults; the subscribers go on after it.
@@ -206,6 +211,7 @@ func (f *fire) calm() {
 		f.faults.fronts[n].calm()
 	}
 	f.endXA()
+	f.quiet.final = true
 	for range 2 { // the first is for copies that wait for one
 		if err := f.quiet.take(); err != nil {
 			f.t.Fatal(err)
@@ -223,6 +229,9 @@ func (f *fire) calm() {
 		for _, s := range f.subs {
 			if r := s.reached.Load(); r < end && !s.gaveUp.Load() {
 				return fmt.Sprintf("%s (streams %v) is at %d/%d, the binlog ends at %d/%d", s.name, s.streams, r>>32, uint32(r), last.file, last.pos)
+			}
+			if s.rows != nil && !s.rows.settled.Load() && !s.gaveUp.Load() {
+				return s.name + " has not all of its rows"
 			}
 		}
 		return ""

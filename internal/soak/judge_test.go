@@ -64,6 +64,10 @@ func (f *fire) judge() {
 		if s.gaveUp.Load() {
 			continue // it has said why
 		}
+		if s.rows != nil {
+			f.judgeRows(s, tr)
+			continue
+		}
 		v := s.verify(tr, nil)
 		r.verdict.add(v)
 		r.disconnects += s.disconnects

@@ -45,7 +45,7 @@ func readMessage(data []byte) (*message, string, error) {
 		*part.to = pairs
 		b.WriteString(" " + part.name + fmt.Sprint(pairs))
 	}
-	if m.TS < 1.6e12 || m.TS > 5e12 {
+	if m.Op == "row" && m.TS != 0 || m.Op != "row" && (m.TS < 1.6e12 || m.TS > 5e12) {
 		return nil, "", fmt.Errorf("ts %d", m.TS)
 	}
 	return m, b.String(), nil

@@ -306,6 +306,9 @@ func (p *parser) commit(rows []pending) {
 			f.hash[op] = maphash.String(hashSeed, t.essence(op, r.before, r.after))
 		}
 		p.facts = append(p.facts, f)
+		if t.rows != nil {
+			p.history[r.table] = append(p.history[r.table], newEdit(t, f.at.group(), r))
+		}
 	}
 }
 

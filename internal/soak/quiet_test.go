@@ -15,9 +15,11 @@ import (
 // where the binlog ends go together: places where copies are compared, and from
 // which they are made after a reset.
 type quiet struct {
-	f    *fire
-	gate sync.RWMutex  // held for reading by who writes
-	asks chan struct{} // 1: a copy waits for the next snapshot
+	f     *fire
+	gate  sync.RWMutex  // held for reading by who writes
+	asks  chan struct{} // 1: a copy waits for the next snapshot
+	kills int           // of the database before the last snapshot whose rows are held
+	final bool          // the storm is over
 
 	mu    sync.Mutex
 	dirty map[int]bool // tables that an ALTER changed since the last snapshot
@@ -27,10 +29,11 @@ type quiet struct {
 // snapshot is what the tables held at one place.
 type snapshot struct {
 	at     id
-	left   int           // copies that have not come to it yet; with the last one the rows go
-	rows   map[int][]row // by table
-	adopt  map[int]bool  // tables whose rows an ALTER changed, which is not an event
-	unsure map[int]bool  // tables that a crash may have set apart from the binlog
+	left   int            // copies that have not come to it yet; with the last one the rows go
+	rows   map[int][]row  // by table
+	adopt  map[int]bool   // tables whose rows an ALTER changed, which is not an event
+	unsure map[int]bool   // tables that a crash may have set apart from the binlog
+	held   map[int][]held // what the tables held whose rows are had
 }
 
 func newQuiet(f *fire) *quiet {
@@ -118,7 +121,7 @@ var errMoved = errors.New("the binlog moved while nobody wrote")
 func (q *quiet) takeOnce() error {
 	f := q.f
 	f.faults.mu.Lock()
-	crash := f.faults.crash
+	crash, kills := f.faults.crash, f.faults.counts["kill -9 of the database"]
 	f.faults.mu.Unlock()
 	if crash { // what was committed in the binlog alone is ended for good
 		f.load.endPrepared()
@@ -127,8 +130,9 @@ func (q *quiet) takeOnce() error {
 	if err != nil {
 		return err
 	}
-	s := &snapshot{left: f.mirrors, rows: map[int][]row{}, adopt: map[int]bool{}, unsure: map[int]bool{}}
+	s := &snapshot{left: f.mirrors, rows: map[int][]row{}, adopt: map[int]bool{}, unsure: map[int]bool{}, held: map[int][]held{}}
 	s.at.file, s.at.pos = uint32(atoi(file[strings.LastIndexByte(file, '.')+1:])), pos
+	hold := !*full || q.final || len(f.load.xaOf) == 0 || kills > q.kills // else the binlog says it
 	for i, t := range f.tables {
 		if t.name == "" {
 			continue
@@ -137,6 +141,12 @@ func (q *quiet) takeOnce() error {
 			return err
 		}
 		s.unsure[i] = crash && t.more == "ENGINE=MyISAM"
+		if t.rows != nil && hold {
+			s.held[i] = []held{}
+			for _, r := range s.rows[i] {
+				s.held[i] = append(s.held[i], newHeld(t, r))
+			}
+		}
 	}
 	if again, end, err := binlogEnd(f.s); err != nil || again != file || end != pos {
 		return cmp.Or(err, fmt.Errorf("%w: from %s/%d to %s/%d", errMoved, file, pos, again, end))
@@ -146,6 +156,9 @@ func (q *quiet) takeOnce() error {
 	s.adopt, q.dirty = q.dirty, map[int]bool{}
 	q.list = append(q.list, s)
 	f.final = s.rows
+	if hold {
+		q.kills = kills
+	}
 	return nil
 }
 

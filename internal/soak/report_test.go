@@ -19,6 +19,7 @@ type report struct {
 	losses      int // tables that a statement changed without rows
 	alters      int // and those that one altered
 	copies      int // comparisons of a copy with its table
+	rows        rowsVerdict
 	verdict     verdict
 	disconnects int
 	faults      map[string]int
@@ -65,6 +66,12 @@ func (t *reports) String() string {
 	number("changes by statements, for a table", func(r *report) int { return r.losses })
 	number("alterations of a table", func(r *report) int { return r.alters })
 	number("copies compared with their tables", func(r *report) int { return r.copies })
+	number("rows begun", func(r *report) int { return r.rows.begun })
+	number("rows resumed, within", func(r *report) int { return r.rows.resumed })
+	number("rows sent", func(r *report) int { return r.rows.sent })
+	number("copies from rows compared, at ready", func(r *report) int { return r.rows.atReady })
+	number("copies from rows compared, later", func(r *report) int { return r.rows.later })
+	number("rows compared, each", func(r *report) int { return r.rows.each })
 	number("disconnects", func(r *report) int { return r.disconnects })
 	kinds := map[string]bool{}
 	for _, r := range t.cols {
@@ -79,6 +86,7 @@ func (t *reports) String() string {
 	number("repeated", func(r *report) int { return r.verdict.repeated })
 	number("reordered", func(r *report) int { return r.verdict.reordered })
 	number("wrong", func(r *report) int { return r.verdict.wrong })
+	number("rows, or copies from rows, wrong", func(r *report) int { return r.rows.wrong })
 	number("resets, expected", func(r *report) int { return r.verdict.resets - r.verdict.unexpected })
 	number("resets, unexpected", func(r *report) int { return r.verdict.unexpected })
 	number("resets, missed", func(r *report) int { return r.verdict.missed })

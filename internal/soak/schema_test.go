@@ -14,6 +14,7 @@ import (
 var columnTypes = map[string]string{
 	"id": "INT NOT NULL", "n": "BIGINT UNSIGNED", "g": "INT NOT NULL", "v": "VARCHAR(200)", "w": "VARCHAR(200)",
 	"d": "DECIMAL(10,2)", "t": "DATETIME(3)", "b": "TEXT", "k": "TEXT", "a6": "INET6", "u": "UUID",
+	"s":  "VARCHAR(8) COLLATE utf8mb4_general_ci NOT NULL",
 	"e1": "INT DEFAULT 7", "e2": "INT DEFAULT 70", "e3": "INT NOT NULL DEFAULT 700",
 	"since": "TIMESTAMP(6) GENERATED ALWAYS AS ROW START", "until": "TIMESTAMP(6) GENERATED ALWAYS AS ROW END",
 }
@@ -35,12 +36,14 @@ type table struct {
 	folds    bool   // the server takes its name in any case
 	cols     []string
 	more     string // options of CREATE TABLE
+	index    string // a column with an index
 	key      []string
 	send     []string // columns; nil: all
 	before   bool
 	where    *predicate
 	ops      [3]bool
-	copyOnly bool // subscribers' copies of it are judged, not each change
+	copyOnly bool         // subscribers' copies of it are judged, not each change
+	rows     []*rowStream // further streams of it, which begin with its rows
 }
 
 // full is the name in messages.
@@ -196,8 +199,17 @@ func fireTables() *schema {
 		{name: "residual", key: []string{"id"}, send: plainColumns, where: residual},
 		{name: "rest", key: []string{"id"}, send: plainColumns, where: unsigned, before: true},
 		{name: "monthly", key: []string{"id"}, send: []string{"id", "t", "v"}, where: monthly},
+		{name: "c", key: []string{"g", "s"}, cols: []string{"id", "g", "v", "s"}, index: "id", rows: []*rowStream{
+			{suffix: "-all"}, {suffix: "-last", limit: 12, order: []ordered{{"s", true}, {"g", false}}}}},
 	}, plainColumns)
 	s.tables = append(s.tables, more.tables...)
+	for name, list := range map[string][]*rowStream{
+		"a": {{suffix: "-last", limit: 20}, {suffix: "-all"}},
+		"b": {{suffix: "-all"}, {suffix: "-late", limit: 15, order: []ordered{{"g", true}, {"id", true}}}},
+		"p": {{suffix: "-all"}, {suffix: "-most", limit: 10, order: []ordered{{"n", true}, {"id", true}}}},
+	} {
+		s.tables[s.index("soak."+name)].rows = list
+	}
 	return s
 }
 
@@ -255,6 +267,9 @@ func (t *table) create(name string) string {
 		defs = append(defs, c+" "+columnTypes[c])
 	}
 	defs = append(defs, "PRIMARY KEY ("+strings.Join(t.key, ", ")+")")
+	if t.index != "" {
+		defs = append(defs, "KEY ("+t.index+")")
+	}
 	if slices.Contains(t.cols, "until") {
 		defs = append(defs, "PERIOD FOR SYSTEM_TIME (since, until)")
 	}
@@ -273,6 +288,9 @@ func (s *schema) config(extra bool) string {
 			again := *t
 			again.name += twinSuffix
 			entries = append(entries, again.config()+"event = \"twin\"\n")
+		}
+		for _, r := range t.rows {
+			entries = append(entries, r.config(t))
 		}
 	}
 	if extra {

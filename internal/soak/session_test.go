@@ -25,6 +25,9 @@ const silence = 15 * time.Second
 // session is one connection's life, of a random kind; calm: a plain one that
 // lasts until ctx ends.
 func (s *subscriber) session(ctx context.Context, addr string, calm bool) error {
+	if s.rows != nil {
+		s.rows.about(calm)
+	}
 	kind := "plain"
 	if !calm {
 		kind = []string{"plain", "plain", "cut", "cut", "stall", "slow", "poll", "h2"}[s.rng.IntN(8)]
@@ -78,6 +81,7 @@ func judgeResponse(resp *http.Response, mime string) error {
 // read takes blocks until the response ends.
 func (s *subscriber) read(body io.Reader) error {
 	in := newSSE(body)
+	in.rows = s.rows != nil
 	var b block
 	for first := true; ; first = false {
 		err := in.next(&b)

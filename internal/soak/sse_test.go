@@ -29,6 +29,7 @@ var errForm = errors.New("malformed event stream")
 type sseReader struct {
 	r       *bufio.Reader
 	partial bool // inside a block
+	rows    bool // where rows come, there are events without an id
 }
 
 func newSSE(r io.Reader) *sseReader { return &sseReader{r: bufio.NewReaderSize(r, 16<<10)} }
@@ -54,7 +55,7 @@ func (s *sseReader) next(b *block) error {
 				return fmt.Errorf("%w: an empty block", errForm)
 			}
 			s.partial = false
-			if b.hasData && b.id == "" && b.event != "ping" {
+			if b.hasData && b.id == "" && b.event != "ping" && !s.rows {
 				return fmt.Errorf("%w: data without an id: %s", errForm, b.data)
 			}
 			return nil
@@ -112,6 +113,7 @@ type id struct {
 
 // readID takes ids of these servers: binlog.000042/15873/0.0~67a1f3b2, or with .1
 func readID(s string) (i id, err error) {
+	s, _, _ = strings.Cut(s, "!") // which rows are to come
 	rest, lineage, ok := strings.Cut(s, "~")
 	number := func(text string, base, bits int) uint32 {
 		n, perr := strconv.ParseUint(text, base, bits)

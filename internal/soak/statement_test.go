@@ -128,6 +128,16 @@ func (w *writer) value(t *table, col string) string {
 		return fmt.Sprintf("'20%02d-%02d-%02d %02d:00:59.%03d'", w.rng.IntN(60), month, 1+w.rng.IntN(28), w.rng.IntN(24), w.rng.IntN(1000))
 	case "b":
 		return w.text(300)
+	case "s": // texts that are the same to the collation are often others
+		letters := []string{"abcdefghijklmnopqrstuvwxyz", "aeiou"}
+		if w.rng.IntN(2) == 0 {
+			letters[0] = strings.ToUpper(letters[0])
+		}
+		if w.rng.IntN(2) == 0 {
+			letters[1] = "AÉIOU"
+		}
+		last := []rune(letters[1])
+		return fmt.Sprintf("'%c%c%s'", letters[0][w.rng.IntN(26)], last[w.rng.IntN(len(last))], []string{"", "", " "}[w.rng.IntN(3)])
 	case "k": // no other row has it, so that it can have a unique index
 		return fmt.Sprintf("'%016x%s'", w.rng.Uint64(), strings.Repeat(" key", w.rng.IntN(20)))
 	case "a6":

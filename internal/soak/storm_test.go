@@ -96,6 +96,9 @@ func stormTables(rng *rand.Rand, flavor throwaway.Flavor, folds bool) *schema {
 		if n%2 == 0 {
 			t.send = []string{"id", "w", "v"}
 		}
+		if n < 3 {
+			t.rows = []*rowStream{{suffix: "-all"}, {suffix: "-last", limit: 10}}
+		}
 		list = append(list, t)
 	}
 	list = append(list, &table{base: "sibling", key: []string{"id"}}, &table{base: "new`data", key: []string{"id"}})

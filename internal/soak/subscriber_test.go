@@ -42,6 +42,7 @@ type subscriber struct {
 	binds   map[int]string // the values of their parameters
 	twins   map[int]bool   // of these streams it asks for the twin as well; true: before the stream
 	mirror  *mirror
+	rows    *rowClient // it begins with rows
 	fail    func(format string, args ...any)
 
 	lastID  string
@@ -115,6 +116,9 @@ var known essences
 
 // path is the URL after the host, without a last id.
 func (s *subscriber) path() string {
+	if s.rows != nil {
+		return s.rows.path()
+	}
 	q := url.Values{}
 	for _, i := range s.streams {
 		t := s.tables[i]
@@ -143,6 +147,9 @@ func (s *subscriber) take(b *block) error {
 	if b.retry != "" {
 		ms, _ := strconv.Atoi(b.retry)
 		s.retry = time.Duration(ms) * time.Millisecond
+	}
+	if s.rows != nil {
+		return s.rows.take(b)
 	}
 	if b.id == "" {
 		return nil

@@ -68,6 +68,7 @@ type truth struct {
 	losses   []loss
 	lost     map[place]bool // the same
 	alters   map[int][]alteration
+	history  map[int][]edit // of the tables whose rows are had
 }
 
 // statements are those that the load has that are not rows: the judge knows them
@@ -138,7 +139,7 @@ func readTruth(ctx context.Context, s *throwaway.Server, tables *schema, known *
 	}
 	slices.Sort(files)
 	tr := &truth{schema: tables, mysql: s.Flavor() == throwaway.MySQL, groups: map[group]bool{}, bounds: map[group]bool{},
-		orphans: map[group]bool{}, lineage: map[uint32]uint32{}, alters: map[int][]alteration{}, lost: map[place]bool{}}
+		orphans: map[group]bool{}, lineage: map[uint32]uint32{}, alters: map[int][]alteration{}, lost: map[place]bool{}, history: map[int][]edit{}}
 	p := &parser{truth: tr, xa: map[string][]pending{}, known: known, defs: tables.definitions()}
 	for _, f := range files {
 		number, err := strconv.ParseUint(strings.TrimPrefix(filepath.Ext(f), "."), 10, 32)
