@@ -2,7 +2,7 @@
 # make test     everything, on real MySQL and MariaDB servers; installs what it needs (Debian)
 # make soak     exactness under random faults, 15 minutes and a million changes per server; SOAK="-duration 1h"
 # make lint     vet, gofmt, staticcheck
-# make bench    rowcast compared with its peers, as in the README's tables; BENCH=decode, fanout, poll or all
+# make bench    rowcast compared with its peers, as in the README's tables; BENCH=decode, fanout, poll, rows or all
 # make build    bin/rowcast, static
 # make servers  installs MariaDB, and MySQL into a cache folder, for the tests and the demo
 GO          ?= go

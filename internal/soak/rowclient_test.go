@@ -85,14 +85,14 @@ var insensitive = strings.NewReplacer("É", "E")
 type stepKind uint8
 
 const (
-	stepFresh  stepKind = iota // it connected without an id
-	stepBegan                  // rows
-	stepRow                    // row
-	stepReady                  // ready
-	stepChange                 // insert, update, delete
-	stepReset                  // a reset that breaks the sequence
-	stepStale                  // rows of another stream begin again under another config: its own will, or have
-	stepSettled                // the client has all rows of all streams
+	stepFresh   stepKind = iota // it connected without an id
+	stepBegan                   // rows
+	stepRow                     // row
+	stepReady                   // ready
+	stepChange                  // insert, update, delete
+	stepReset                   // a reset that breaks the sequence
+	stepStale                   // rows of another stream begin again under another config: its own will, or have
+	stepSettled                 // the client has all rows of all streams
 )
 
 // step is one of them.
