@@ -91,6 +91,7 @@ const (
 	stepReady                   // ready
 	stepChange                  // insert, update, delete
 	stepReset                   // a reset that breaks the sequence
+	stepHeard                   // another reset, of this stream or of others
 	stepStale                   // rows of another stream begin again under another config: its own will, or have
 	stepSettled                 // the client has all rows of all streams
 )
@@ -241,10 +242,12 @@ func (c *rowClient) data(b *block, now id) error {
 			return err
 		}
 		c.s.turns = append(c.s.turns, turn{from: now, reason: why.Reason, message: string(b.data), when: time.Now()})
-		if why.Reason != "schema" {
-			for _, i := range c.order {
-				c.add(i, step{kind: stepReset, at: now})
-			}
+		kind := stepReset
+		if why.Reason == "schema" {
+			kind = stepHeard
+		}
+		for _, i := range c.order {
+			c.add(i, step{kind: kind, at: now})
 		}
 		return nil
 	case "rows", "ready":

@@ -300,12 +300,15 @@ func (j *rowJudge) written(key, row uint64) string {
 // follow goes through what the client was given; upTo is where it is in the end.
 func (j *rowJudge) follow(steps []step, upTo id) {
 	j.got = copyOf{rows: map[uint64]uint64{}}
-	var at id // of the last change
+	var at id      // of the last change
+	heard := false // a reset came last
 	for _, s := range steps {
 		if s.kind == stepFresh {
-			if j.ready && s.at.file != 0 && s.at.group() != at.group() { // else it has a part of that group
+			// Else it has a part of that group, or was reset there, and its rows did not begin again.
+			if j.ready && !heard && s.at.file != 0 && s.at.group() != at.group() {
 				j.through(s.at)
 			}
+			heard = false
 			j.known, j.soon, j.ready, j.stale, j.told = false, false, false, false, true
 			j.got = copyOf{rows: map[uint64]uint64{}}
 			if j.size = s.limit; s.limit == 0 {
@@ -313,6 +316,7 @@ func (j *rowJudge) follow(steps []step, upTo id) {
 			}
 			continue
 		}
+		heard = s.kind == stepReset || s.kind == stepHeard || heard && s.kind == stepStale
 		switch s.kind {
 		case stepBegan:
 			j.known, j.soon, j.ready, j.stale, j.told = false, false, false, false, true
